@@ -1,0 +1,96 @@
+"""Masks as hands draw them: loose boxes, ovals, brush strokes and blobs, and the margins of an extension.
+
+All are PIL images of mode L, 255 where the picture is to be made anew.
+"""
+
+import numpy as np
+from PIL import Image, ImageChops, ImageDraw, ImageFilter
+
+
+def around(shape, rng):
+    """A hand-drawn mask that covers a shape, in one of four manners.
+
+    shape: mode L, 255 where there is something to be covered.
+    """
+    draw = rng.choice((loose_box, oval, brush, blob), p=(0.4, 0.15, 0.2, 0.25))
+    return ImageChops.lighter(draw(shape, rng), grow(shape, 0.012 * shape.width))
+
+
+def grow(shape, pixels):
+    """The shape, wider by so many pixels on every side."""
+    reach = max(1, round(pixels))
+    return shape.filter(ImageFilter.MaxFilter(2 * reach + 1))
+
+
+def padded_box(shape, rng, least=0.02, most=0.10):
+    """The bounding box of a shape, wider on each side by a random share of the picture's side."""
+    side = shape.width
+    left, top, right, bottom = shape.getbbox()
+    pad = rng.uniform(least, most, 4) * side
+    return (max(0, left - pad[0]), max(0, top - pad[1]), min(side, right + pad[2]), min(side, bottom + pad[3]))
+
+
+def loose_box(shape, rng):
+    return draw_on(shape, lambda canvas: canvas.rectangle(whole(padded_box(shape, rng)), fill=255))
+
+
+def oval(shape, rng):
+    left, top, right, bottom = padded_box(shape, rng, 0.0, 0.06)
+    wide, tall = 0.18 * (right - left), 0.18 * (bottom - top)
+    box = whole((left - wide, top - tall, right + wide, bottom + tall))
+    return draw_on(shape, lambda canvas: canvas.ellipse(box, fill=255))
+
+
+def brush(shape, rng):
+    """Strokes to and fro over the shape with a round brush."""
+    left, top, right, bottom = padded_box(shape, rng, 0.0, 0.05)
+    radius = rng.uniform(0.04, 0.08) * shape.width
+    rows = np.arange(top, bottom + radius, 1.3 * radius)
+    path = []
+    for row, height in enumerate(rows):
+        ends = (left, right) if row % 2 else (right, left)
+        path += [(x + rng.normal(0, 0.4 * radius), height + rng.normal(0, 0.3 * radius)) for x in ends]
+
+    def strokes(canvas):
+        canvas.line(path, fill=255, width=round(2 * radius), joint="curve")
+        for x, y in path:
+            canvas.ellipse((x - radius, y - radius, x + radius, y + radius), fill=255)
+
+    return draw_on(shape, strokes)
+
+
+def blob(shape, rng):
+    """The outline of the shape, followed loosely."""
+    radius = rng.uniform(0.03, 0.07) * shape.width
+    return grow(shape, 1.5 * radius).filter(ImageFilter.GaussianBlur(radius)).point(lambda v: 255 * (v > 110))
+
+
+def margins(size, sides):
+    """A mask over the margins: sides is (left, top, right, bottom), each a share of the picture's side."""
+    left, top, right, bottom = (round(share * size) for share in sides)
+    mask = Image.new("L", (size, size), 255)
+    mask.paste(0, (left, top, size - right, size - bottom))
+    return mask
+
+
+def random_sides(rng):
+    """Margins on one to four sides, 20% to 45% of the picture's side each, a middle of 40% left at least."""
+    chosen = rng.permutation(4)[: rng.integers(1, 5)]
+    sides = np.zeros(4)
+    sides[chosen] = rng.uniform(0.20, 0.45, len(chosen))
+    for one, other in ((0, 2), (1, 3)):
+        if sides[one] + sides[other] > 0.6:
+            sides[[one, other]] *= 0.6 / (sides[one] + sides[other])
+    return tuple(sides)
+
+
+def draw_on(shape, draw):
+    """A new mask of the shape's size with something drawn on it."""
+    mask = Image.new("L", shape.size)
+    draw(ImageDraw.Draw(mask))
+    return mask
+
+
+def whole(box):
+    left, top, right, bottom = box
+    return (round(left), round(top), max(round(left), round(right) - 1), max(round(top), round(bottom) - 1))
