@@ -1,0 +1,124 @@
+"""The reader: two small networks that say what stands where in a postcard, and which word stands on a sign.
+
+They belong to the oracle: trained on renders alone, never used by a reward model or a policy.
+"""
+
+import json
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from safetensors.torch import load_file
+from torch import nn
+
+from .rendering import hill_line, silhouette
+from .scenes import COLOURS, KINDS, LETTERS, LONGEST_WORD
+
+SIZE = 128  # pictures are read at this size
+SKY, LAND, FIRST_THING = 0, 1, 2
+CLASSES = ("sky", "land", *KINDS)
+FACE_SIZE = (32, 96)  # height and width at which the face of a sign is read
+
+
+def true_classes(scene, size=SIZE):
+    """The right answer of the picture reader: class of each pixel and colour of its thing (255: none), uint8 arrays."""
+    ticks = (np.arange(size) + 0.5) / size
+    far, near = ((x, scene.horizon + low - height) for low, (x, height) in zip((0, 0.028), map(lambda row: hill_line(scene, row), (0, 1)), strict=True))
+    land = np.minimum(np.interp(ticks, *far), np.interp(ticks, *near))
+    classes = (ticks[:, None] > land[None, :]).astype(np.uint8)
+    colours = np.full((size, size), 255, np.uint8)
+    for thing in scene.things:
+        covered = np.asarray(silhouette(thing, size)) > 0
+        classes[covered] = FIRST_THING + KINDS.index(thing.kind)
+        colours[covered] = list(COLOURS).index(thing.colour)
+    return classes, colours
+
+
+def convolution(inputs, outputs, stride=1):
+    return nn.Sequential(nn.Conv2d(inputs, outputs, 3, stride, 1), nn.GroupNorm(8, outputs), nn.SiLU())
+
+
+class PictureReader(nn.Module):
+    """A small U-Net: (b, 3, 128, 128) from -1 to 1 to logits of class and colour of every pixel, (b, 9 + 8, 128, 128)."""
+
+    def __init__(self, widths=(16, 32, 48, 64, 96)):
+        super().__init__()
+        self.first = convolution(3, widths[0])
+        pairs = list(zip(widths, widths[1:], strict=False))
+        self.down = nn.ModuleList(nn.Sequential(convolution(a, b, 2), convolution(b, b)) for a, b in pairs)
+        self.up = nn.ModuleList(nn.Sequential(convolution(a + b, a), convolution(a, a)) for a, b in pairs)
+        self.last = nn.Conv2d(widths[0], len(CLASSES) + len(COLOURS), 1)
+
+    def forward(self, pictures):
+        x = self.first(pictures)
+        seen = [x]
+        for down in self.down:
+            seen.append(x := down(x))
+        seen.pop()
+        for up in reversed(self.up):
+            x = up(torch.cat([seen.pop(), F.interpolate(x, scale_factor=2.0)], dim=1))
+        return self.last(x)
+
+
+class WordReader(nn.Module):
+    """The face of a sign, (b, 3, 32, 96) from -1 to 1, to logits of its letters from left to right, (b, 4, 27); 26: none."""
+
+    def __init__(self, widths=(32, 48, 64, 96)):
+        super().__init__()
+        pairs = zip((3, *widths), widths, strict=False)
+        self.body = nn.Sequential(*(nn.Sequential(convolution(a, b, 2 if i else 1), convolution(b, b)) for i, (a, b) in enumerate(pairs)))
+        self.letters = nn.Linear(widths[-1] * (FACE_SIZE[0] // 8) * (FACE_SIZE[1] // 8), LONGEST_WORD * (len(LETTERS) + 1))
+
+    def forward(self, faces):
+        return self.letters(self.body(faces).flatten(1)).view(-1, LONGEST_WORD, len(LETTERS) + 1)
+
+
+def as_tensor(images):
+    """PIL images of one size to a float tensor (b, 3, height, width) from -1 to 1."""
+    pixels = np.stack([np.asarray(image.convert("RGB")) for image in images])
+    return torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+def cut_face(image, sign, slack=(0, 0, 0, 0)):
+    """The face of a sign in a picture, brought to FACE_SIZE; slack widens each side by a share of the sign's size."""
+    box = [(v + s * sign.size) * image.width for v, s in zip(sign.face, slack, strict=True)]
+    return image.resize(FACE_SIZE[::-1], Image.Resampling.BICUBIC, box=clamp(box, image.width))
+
+
+def clamp(box, side):
+    return tuple(min(max(v, 0), side) for v in box)
+
+
+class Reader:
+    """Both networks with their trained weights."""
+
+    def __init__(self, folder):
+        self.pictures, self.words = PictureReader(), WordReader()
+        for network, name in ((self.pictures, "picture-reader"), (self.words, "word-reader")):
+            weights = load_file(Path(folder) / f"{name}.safetensors")
+            network.load_state_dict({key: tensor.float() for key, tensor in weights.items()})
+            network.eval()
+        self.measured = json.loads((Path(folder) / "accuracy.json").read_text())
+
+    @torch.inference_mode()
+    def read_pictures(self, images):
+        """Class and colour of each pixel of some PIL images: two int arrays (n, 128, 128)."""
+        logits = self.pictures(as_tensor([image.resize((SIZE, SIZE), Image.Resampling.BOX) for image in images]))
+        return logits[:, : len(CLASSES)].argmax(1).numpy(), logits[:, len(CLASSES) :].argmax(1).numpy()
+
+    @torch.inference_mode()
+    def read_words(self, images, signs):
+        """The word on a known sign of each image: a list of strings."""
+        answers = self.words(as_tensor([cut_face(image, sign) for image, sign in zip(images, signs, strict=True)])).argmax(-1)
+        return ["".join(LETTERS[i] for i in word if i < len(LETTERS)) for word in answers.tolist()]
+
+
+@lru_cache(maxsize=1)
+def load_reader():
+    """The reader that ships in assets/models/postcard-reader."""
+    from ..catalogue import models_folder
+
+    return Reader(models_folder() / "postcard-reader")

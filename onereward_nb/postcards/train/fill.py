@@ -1,0 +1,168 @@
+"""Train the fill model: python -m onereward_nb.postcards.train.fill --vae runs/vae/vae --minutes 120 --out runs/fill
+
+Several processes: accelerate launch --num_processes 2 -m onereward_nb.postcards.train.fill ...
+"""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import AutoencoderKL, FluxFillPipeline
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from ..architecture import make_scheduler, make_text_encoders, make_transformer
+from ..text import MAX_LENGTH, make_tokenizer
+from .data import training_edits
+from .run import Run, arguments, write
+
+INSIDE_SHARE = 0.9  # of the loss: how well the masked part is filled; the rest: how well the visible part is copied
+
+
+class FillLoss(nn.Module):
+    """The transformer with its text encoders, and the flow-matching loss of predicting the velocity."""
+
+    def __init__(self, transformer, clip, t5):
+        super().__init__()
+        self.transformer, self.clip, self.t5 = transformer, clip, t5
+
+    def forward(self, batch):
+        """batch: packed latents and masked latents (b, 64, 64), packed masks (b, 64, 256), tokens (b, 32) of both encoders."""
+        latents = batch["latents"]
+        sigma = torch.randn(len(latents), device=latents.device).sigmoid()  # noise levels as in SD3, arXiv 2403.03206
+        noise = torch.randn_like(latents)
+        noisy = torch.lerp(latents, noise, sigma[:, None, None])
+        velocity = self.transformer(
+            hidden_states=torch.cat([noisy, batch["masked_latents"], batch["masks"]], dim=-1),
+            timestep=sigma,
+            encoder_hidden_states=self.t5(batch["t5_tokens"]).last_hidden_state,
+            pooled_projections=self.clip(batch["clip_tokens"]).pooler_output,
+            txt_ids=torch.zeros(MAX_LENGTH, 3, device=latents.device),
+            img_ids=batch["positions"],
+        ).sample
+        error = (velocity.float() - (noise - latents)).square().unflatten(-1, (16, 4)).mean(dim=2)  # (b, 64, 4): a latent pixel each
+        inside = batch["masks"].unflatten(-1, (8, 8, 4)).mean(dim=(2, 3))  # share of each latent pixel that is masked
+        share = INSIDE_SHARE * weighted_mean(error, inside) + (1 - INSIDE_SHARE) * weighted_mean(error, 1 - inside)
+        return share.mean()
+
+
+def weighted_mean(values, weights):
+    return (values * weights).sum(dim=(1, 2)) / weights.sum(dim=(1, 2)).clamp(min=1e-6)
+
+
+def pack(latents):
+    """(n, channels, height, width) to (n, tokens, 4 channels), as FLUX packs 2 by 2 latent pixels."""
+    return FluxFillPipeline._pack_latents(latents, *latents.shape)
+
+
+def pack_masks(bits):
+    """Packed bits (n, 2048) of 128x128 masks to (n, 64, 256): 8x8 pixels become channels, then 2x2 are packed."""
+    powers = torch.tensor([128, 64, 32, 16, 8, 4, 2, 1], dtype=torch.uint8, device=bits.device)
+    mask = (bits[..., None] & powers).ne(0).view(-1, 16, 8, 16, 8)
+    return pack(mask.permute(0, 2, 4, 1, 3).flatten(1, 2).float())
+
+
+@torch.inference_mode()
+def encode(vae, pictures, device, masks=None):
+    """Pictures, uint8 (n, 128, 128, 3), with their masks greyed out, to packed normalised latents (n, 64, 64)."""
+    scale, shift = vae.config.scaling_factor, vae.config.shift_factor
+    result = []
+    for start in range(0, len(pictures), 256):
+        batch = torch.from_numpy(pictures[start : start + 256]).to(device).permute(0, 3, 1, 2).to(vae.dtype) / 127.5 - 1
+        if masks is not None:
+            visible = 1 - np.unpackbits(masks[start : start + 256], axis=1).reshape(-1, 1, 128, 128)
+            batch = batch * torch.from_numpy(visible).to(device, vae.dtype)
+        latents = vae.encode(batch).latent_dist
+        latents = latents.mean if masks is None else latents.sample()  # the pipeline samples what it sees
+        result.append(pack((latents - shift) * scale).half().cpu())
+    return torch.cat(result)
+
+
+def prepare_data(args, run):
+    """Draw and encode the training set, or load it where an earlier stretch has left it: a dictionary of tensors."""
+    path = args.out / f"data-{args.scenes}.safetensors"
+    with run.accelerator.main_process_first():
+        if not path.exists():
+            vae = AutoencoderKL.from_pretrained(args.vae, torch_dtype=torch.float32).to(run.device)
+            data = {}
+            for first in range(0, args.scenes, 5000):  # a part at a time, so that the pictures fit in memory
+                seeds = range(args.first_seed + first, args.first_seed + min(first + 5000, args.scenes))
+                pictures, shown, masks, prompts = training_edits(seeds)
+                part = {
+                    "latents": encode(vae, pictures, run.device),
+                    "shown": torch.from_numpy(shown),
+                    "masks": torch.from_numpy(masks),
+                    "masked_latents": torch.cat(
+                        [encode(vae, pictures[shown[i : i + 5000]], run.device, masks[i : i + 5000]) for i in range(0, len(shown), 5000)]
+                    ),
+                    "clip_tokens": tokenize(prompts, with_bos=True),
+                    "t5_tokens": tokenize(prompts, with_bos=False),
+                }
+                part["shown"] += sum(len(latents) for latents in data.get("latents", []))
+                for name, tensor in part.items():
+                    data.setdefault(name, []).append(tensor)
+                print(f"{seeds.stop - args.first_seed} scenes drawn and encoded", flush=True)
+            write(path, lambda temporary: save_file({name: torch.cat(parts) for name, parts in data.items()}, temporary))
+    data = load_file(path)
+    return {name: tensor.to(run.device) for name, tensor in data.items()}
+
+
+def tokenize(prompts, with_bos):
+    tokens = make_tokenizer(with_bos)(prompts, padding="max_length", max_length=MAX_LENGTH, truncation=True, return_tensors="pt")
+    return tokens.input_ids.to(torch.uint8)
+
+
+def draw_batch(data, count, positions):
+    """A random batch of the training set, ready for FillLoss."""
+    chosen = torch.randint(len(data["shown"]), (count,), device=data["shown"].device)
+    return {
+        "latents": data["latents"][data["shown"][chosen]].float(),
+        "masked_latents": data["masked_latents"][chosen].float(),
+        "masks": pack_masks(data["masks"][chosen]),
+        "clip_tokens": data["clip_tokens"][chosen].long(),
+        "t5_tokens": data["t5_tokens"][chosen].long(),
+        "positions": positions,
+    }
+
+
+def save_pipeline(model, vae, folder):
+    """Everything in diffusers' layout, bf16 safetensors: opens with FluxFillPipeline.from_pretrained."""
+    pipe = FluxFillPipeline(
+        scheduler=make_scheduler(),
+        vae=AutoencoderKL.from_pretrained(vae),
+        text_encoder=model.clip,
+        tokenizer=make_tokenizer(with_bos=True),
+        text_encoder_2=model.t5,
+        tokenizer_2=make_tokenizer(with_bos=False),
+        transformer=model.transformer,
+    )
+    pipe.to(torch.bfloat16).save_pretrained(folder)
+
+
+def main():
+    parser = arguments(__doc__, scenes=16000, batch=64, lr=1e-3)
+    parser.add_argument("--vae", type=Path, required=True, help="folder of the trained VAE")
+    parser.add_argument("--first-seed", type=int, default=100_000, help="seed of the first training scene")
+    args = parser.parse_args()
+    run = Run(args)
+    data = prepare_data(args, run)
+    positions = FluxFillPipeline._prepare_latent_image_ids(1, 8, 8, run.device, torch.float32)
+    model = FillLoss(make_transformer(), *make_text_encoders()).to(run.device)
+    if run.device.type == "cuda":
+        model.compile()
+    kept_apart = [p for name, p in model.named_parameters() if p.ndim < 2 or "embed" in name or "shared" in name]
+    decayed = [p for p in model.parameters() if not any(p is q for q in kept_apart)]
+    groups = [{"params": decayed, "weight_decay": 0.01}, {"params": kept_apart, "weight_decay": 0.0}]
+    run.prepare(model, torch.optim.AdamW(groups, args.lr, betas=(0.9, 0.95)))
+    while run.share < 1:
+        with run.accelerator.autocast():
+            loss = run.model(draw_batch(data, args.batch, positions))
+        run.optimize(loss)
+    model = run.finish()
+    if run.accelerator.is_main_process:
+        save_pipeline(model, args.vae, args.out / "postcard-fill")
+        print(f"pipeline written to {args.out / 'postcard-fill'}")
+
+
+if __name__ == "__main__":
+    main()

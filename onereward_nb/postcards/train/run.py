@@ -1,0 +1,153 @@
+"""What every training run shares: its arguments, its clock, its checkpoints and its report."""
+
+import argparse
+import json
+import os
+import time
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+from safetensors.torch import load_file, save_file
+
+
+def arguments(description, **defaults):
+    """The command line of a training script; more options can be added before parse_args()."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    parser.add_argument("--minutes", type=float, default=20, help="how long to train in this stretch")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu", help="cpu, cuda or mps")
+    parser.add_argument("--out", type=Path, help="folder of checkpoint, log and pictures; a checkpoint there is resumed")
+    parser.add_argument("--scenes", type=int, help="how many training scenes to draw")
+    parser.add_argument("--batch", type=int, help="examples per step and process")
+    parser.add_argument("--lr", type=float, help="peak learning rate")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.set_defaults(**defaults)
+    return parser
+
+
+class Run:
+    """The clock, the log and the checkpoint of one stretch of training.
+
+    The learning rate warms up, stays, and falls to zero over the last third of the stretch. The checkpoint
+    (weights, average, optimiser, step, random state) is written every few minutes to a temporary file that is
+    then renamed, so that an interrupted run loses minutes and never its checkpoint.
+    """
+
+    def __init__(self, args, warmup=300, checkpoint_every=240):
+        self.args, self.warmup, self.checkpoint_every = args, warmup, checkpoint_every
+        self.accelerator = Accelerator(cpu=args.device == "cpu", mixed_precision="bf16")
+        self.device = self.accelerator.device
+        torch.manual_seed(args.seed + self.accelerator.process_index)
+        self.step, self.trained_before = 0, 0.0
+        self.log, self.losses = [], []
+
+    def prepare(self, model, optimizer):
+        """Hand model and optimiser to Accelerate; start an average of the weights; resume where a checkpoint is."""
+        self.model, self.optimizer = self.accelerator.prepare(model, optimizer)
+        self.bare_model = self.accelerator.unwrap_model(self.model)
+        self.average = [parameter.detach().clone() for parameter in self.bare_model.parameters()]
+        if (self.args.out / "checkpoint.safetensors").exists():
+            self.resume()
+        self.started = self.said = self.saved = time.monotonic()
+
+    @property
+    def elapsed(self):
+        return time.monotonic() - self.started
+
+    @property
+    def share(self):
+        """How much of this stretch is over, 0 to 1."""
+        return self.elapsed / (60 * self.args.minutes)
+
+    def optimize(self, loss):
+        """One step of the optimiser and of the weights' average. Stops with words where the loss is not finite."""
+        rate = self.args.lr * min(1, (self.step + 1) / self.warmup, max(0.0, 3 * (1 - self.share)) + 1e-3)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.accelerator.backward(loss)
+        self.accelerator.clip_grad_norm_(self.model.parameters(), 1.0)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.step += 1
+        decay = min(0.9995, self.step / (self.step + 10))
+        torch._foreach_lerp_(self.average, list(self.bare_model.parameters()), 1 - decay)
+        self.losses.append(loss.detach())
+        now = time.monotonic()
+        if now - self.said > 15:
+            self.said = now
+            self.report()
+        if now - self.saved > self.checkpoint_every:
+            self.saved = now
+            self.save()
+
+    def report(self):
+        """A line of progress: the mean loss since the last one."""
+        loss = torch.stack(self.losses).float().mean().item()
+        self.losses.clear()
+        if loss != loss or loss == float("inf"):
+            raise FloatingPointError(f"the loss is {loss} at step {self.step}: resume from {self.args.out} with a smaller --lr")
+        entry = {"minutes": round(self.trained_before + self.elapsed / 60, 2), "step": self.step, "loss": round(loss, 5)}
+        self.log.append(entry)
+        if self.accelerator.is_main_process:
+            rate = self.step * self.args.batch * self.accelerator.num_processes / max(self.elapsed, 1e-9)
+            print(f"{entry['minutes']:7.2f} min  step {self.step:6d}  loss {loss:.4f}  {rate:.0f} examples/s", flush=True)
+
+    def finish(self):
+        """Save the checkpoint and put the averaged weights into the model, which is returned bare."""
+        self.report()
+        self.save()
+        with torch.no_grad():
+            for parameter, mean in zip(self.bare_model.parameters(), self.average, strict=True):
+                parameter.copy_(mean)
+        return self.bare_model
+
+    def save(self):
+        if not self.accelerator.is_main_process:
+            return
+        tensors = {"random": torch.get_rng_state()}
+        for (name, parameter), mean in zip(self.bare_model.named_parameters(), self.average, strict=True):
+            tensors |= {f"model.{name}": parameter, f"average.{name}": mean}
+            for key, value in self.optimizer.state.get(parameter, {}).items():
+                tensors[f"optimizer.{key}.{name}"] = value
+        tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+        notes = {"step": self.step, "minutes": self.trained_before + self.elapsed / 60, "log": self.log}
+        write(self.args.out / "checkpoint.safetensors", lambda path: save_file(tensors, path, {"notes": json.dumps(notes)}))
+        write_json(self.args.out / "log.json", self.log)
+
+    def resume(self):
+        path = self.args.out / "checkpoint.safetensors"
+        tensors = load_file(path)
+        notes = read_notes(path)
+        for (name, parameter), mean in zip(self.bare_model.named_parameters(), self.average, strict=True):
+            parameter.data.copy_(tensors[f"model.{name}"])
+            mean.copy_(tensors[f"average.{name}"])
+            for key in ("step", "exp_avg", "exp_avg_sq"):
+                if (tensor := tensors.get(f"optimizer.{key}.{name}")) is not None:
+                    self.optimizer.state[parameter][key] = tensor.to("cpu" if key == "step" else self.device)
+        torch.set_rng_state(tensors["random"])
+        self.step, self.trained_before, self.log = notes["step"], notes["minutes"], notes["log"]
+        if self.accelerator.is_main_process:
+            print(f"resumed from {path} at step {self.step}", flush=True)
+
+
+def read_notes(path):
+    """The notes that a checkpoint carries beside its tensors."""
+    from safetensors import safe_open
+
+    with safe_open(path, "pt") as file:
+        return json.loads(file.metadata()["notes"])
+
+
+def write(path, save):
+    """Write a file by save(path) under a temporary name, then rename it: a failed write leaves the old one whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        save(temporary)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path, content):
+    write(path, lambda temporary: temporary.write_text(json.dumps(content, indent=1) + "\n"))
