@@ -1,0 +1,50 @@
+"""Commands: `python -m onereward_nb doctor` and `python -m onereward_nb notebooks`."""
+
+import argparse
+import sys
+
+
+def main(arguments=None):
+    """Run one command; returns the exit status, 0 for success."""
+    parser = argparse.ArgumentParser(prog="python -m onereward_nb", description="OneReward, hands on.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("doctor", help="what this machine is, which models run on it, what is missing")
+    notebooks = commands.add_parser("notebooks", help="run the notebooks and store their outputs")
+    notebooks.add_argument("paths", nargs="*", help="notebooks or folders (default: all of them)")
+    notebooks.add_argument("--check", action="store_true", help="run nothing: check what is stored")
+    options = parser.parse_args(arguments)
+    if options.command == "doctor":
+        from .doctor import report
+
+        return report()
+    return _check(options.paths) if options.check else _store(options.paths)
+
+
+def _store(paths):
+    from .notebooks import NOTEBOOK_SECONDS, NotebookFailed, find, store
+
+    for path in find(paths):
+        print(f"{path.name} ... ", end="", flush=True)
+        try:
+            seconds = store(path)
+        except NotebookFailed as failure:
+            print(f"failed, left as it was\n\n{failure}")
+            return 1
+        slow = f", more than {NOTEBOOK_SECONDS}: make it do less" if seconds > NOTEBOOK_SECONDS else ""
+        print(f"{seconds:.0f} s, {path.stat().st_size / 1000:.0f} KB{slow}")
+    return _check(paths)
+
+
+def _check(paths):
+    from .notebooks import check, find
+
+    found = find(paths)
+    problems = check(found)
+    for problem in problems:
+        print(problem)
+    print(f"{len(found)} notebooks checked, {len(problems) or 'no'} problems")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
