@@ -57,23 +57,23 @@ def size(width, height):
     return width, height
 
 
-def text(prompt, prompt_2, embeds, pooled, name=""):
-    """A prompt as text, or as both of its embeddings; name is what its arguments' names begin with."""
-    for label, words in ((f"{name}prompt", prompt), (f"{name}prompt_2", prompt_2)):
+def prompt(given, name=""):
+    """A `Prompt` as text, or as both of its embeddings; name is what its arguments' names begin with."""
+    for label, words in ((f"{name}prompt", given.text), (f"{name}prompt_2", given.text_2)):
         _words(label, words)
-        if words is not None and embeds is not None:
+        if words is not None and given.embeds is not None:
             raise ValueError(f"{label} and {name}prompt_embeds are both given: leave one of them out.")
-    if prompt is None and embeds is None:
+    if given.text is None and given.embeds is None:
         raise ValueError(f"{name}prompt is missing: say what to paint, or give {name}prompt_embeds.")
-    if prompt_2 is not None and _count(prompt) != _count(prompt_2):
+    if given.text_2 is not None and _count(given.text) != _count(given.text_2):
         raise ValueError(
-            f"{_count(prompt)} {name}prompt, {_count(prompt_2)} {name}prompt_2: they go in pairs."
+            f"{_count(given.text)} {name}prompt, {_count(given.text_2)} {name}prompt_2: they go in pairs."
         )
-    if (embeds is None) != (pooled is None):
+    if (given.embeds is None) != (given.pooled is None):
         raise ValueError(
-            f"{name}prompt_embeds and {name}pooled_prompt_embeds go together: pipe.encode_prompt returns both."
+            f"{name}prompt_embeds and {name}pooled_prompt_embeds go together: encode_prompt returns both."
         )
-    for tensor in (embeds, pooled):
+    for tensor in (given.embeds, given.pooled):
         if tensor is not None and not torch.isfinite(tensor).all():
             raise ValueError(f"The {name}prompt embeddings hold NaN or infinite values: encode it again.")
 
@@ -151,6 +151,6 @@ def steps(num_inference_steps, sigmas, strength):
     count = num_inference_steps if sigmas is None else len(sigmas)
     if count * strength < 1:
         raise ValueError(
-            f"strength={strength} of {count} steps is less than one step: raise it to {1 / count:.3g} or more, "
-            "or take more steps."
+            f"strength={strength} of {count} steps is less than one step: raise it to {1 / count:.3g} or "
+            "more, or take more steps."
         )

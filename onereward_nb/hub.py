@@ -2,9 +2,11 @@
 
 from contextlib import contextmanager
 
-import httpx
 import huggingface_hub
 from huggingface_hub import errors
+
+# The root of all errors of the HTTP library under the hub's client: httpx in its version 1, httpx2 in 2.
+_HTTPError = errors.HfHubHTTPError.__bases__[0]
 
 
 class ModelUnavailable(RuntimeError):
@@ -41,7 +43,7 @@ def explained(repository):
     except (
         errors.OfflineModeIsEnabled,
         errors.LocalEntryNotFoundError,
-        httpx.TransportError,
+        _HTTPError,
         ConnectionError,
     ) as error:
         raise ModelUnavailable(

@@ -198,7 +198,7 @@ def _unit_range(array):
     if array.dtype == bool:
         return array.astype(np.float32)
     if array.dtype.kind in "ui":
-        top = 65535 if array.dtype == np.uint16 else 255
+        top = 65535 if array.dtype.kind == "u" and array.dtype.itemsize == 2 else 255
         if array.size and (array.min() < 0 or array.max() > top):
             raise ValueError(
                 f"Pixel values go from {array.min()} to {array.max()}, expected whole numbers from 0 to "
@@ -223,8 +223,7 @@ def _unit_range(array):
 
 
 def _resized(array, size):
-    channels = [np.asarray(Image.fromarray(array[..., c]).resize(size, Image.LANCZOS)) for c in range(3)]
-    return np.stack(channels, axis=2).clip(0, 1)
+    return as_array(upright(array).resize(size, Image.LANCZOS))
 
 
 def _shape_of(data):

@@ -29,7 +29,7 @@ def ellipse(size, left, top, right, bottom):
 
 
 def stroke(size, points, width):
-    """A brush stroke through `points` [(x, y), ...], `width` pixels wide, with round ends; one point is a dot."""
+    """A brush stroke through `points` [(x, y), ...], `width` pixels wide, with round ends."""
     points, radius = [tuple(point) for point in points], width / 2
 
     def paint(pen):

@@ -187,8 +187,8 @@ def obstacle_to(model, device=None):
         missing = [folder for folder in _small_folders(model) if not folder.is_dir()]
         if missing:
             return (
-                f"The weights of {model.name!r} are missing: no folder {missing[0]}. They come with a clone of "
-                "the project; elsewhere, set the environment variable ONEREWARD_NB_MODELS to where they are."
+                f"The weights of {model.name!r} are missing: no folder {missing[0]}. They come with a clone "
+                "of the project; elsewhere, set the environment variable ONEREWARD_NB_MODELS to their folder."
             )
         return None
     if torch.device(device or "cuda").type != "cuda" or not torch.cuda.is_available():
@@ -198,7 +198,7 @@ def obstacle_to(model, device=None):
         )
     if _gpu_gb(device) < _OFFLOADED_GB:
         return (
-            f"{model.name!r} needs a GPU with {_OFFLOADED_GB} GB or more, this one has {_gpu_gb(device):.0f}. "
+            f"{model.name!r} needs a GPU with {_OFFLOADED_GB} GB or more, this has {_gpu_gb(device):.0f}. "
             'Use "postcard-fill", or a larger GPU.'
         )
     return None

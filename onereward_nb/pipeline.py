@@ -17,7 +17,7 @@ from diffusers.pipelines.flux.pipeline_output import FluxPipelineOutput
 from . import checks, preparation
 from .images import picture_and_mask
 from .pasting import paste_back
-from .preparation import Text
+from .preparation import Prompt, Text
 
 
 class FluxFillCFGPipeline(FluxFillPipeline):
@@ -126,12 +126,13 @@ class FluxFillCFGPipeline(FluxFillPipeline):
             guidance_scale = 1.0 if with_cfg else 30.0
         if with_cfg and negative_prompt is None and negative_prompt_embeds is None:
             negative_prompt = ""
-        positive = (prompt, prompt_2, prompt_embeds, pooled_prompt_embeds)
-        negative = (negative_prompt, negative_prompt_2, negative_prompt_embeds, negative_pooled_prompt_embeds)
-
-        checks.text(*positive)
+        positive = Prompt(prompt, prompt_2, prompt_embeds, pooled_prompt_embeds)
+        negative = Prompt(
+            negative_prompt, negative_prompt_2, negative_prompt_embeds, negative_pooled_prompt_embeds
+        )
+        checks.prompt(positive)
         if with_cfg:
-            checks.text(*negative, name="negative_")
+            checks.prompt(negative, name="negative_")
         checks.number("guidance_scale", guidance_scale, at_least=0)
         checks.whole("num_images_per_prompt", num_images_per_prompt, at_least=1)
         checks.steps(num_inference_steps, sigmas, strength)
@@ -155,15 +156,16 @@ class FluxFillCFGPipeline(FluxFillPipeline):
         self._joint_attention_kwargs = joint_attention_kwargs
         self._interrupt = False
         try:
+            device = self._execution_device  # costs a search through all components
             positive, negative = preparation.encode_texts(
-                self, positive, negative if with_cfg else None, total, max_sequence_length
+                self, positive, negative if with_cfg else None, total, max_sequence_length, device
             )
-            timesteps = preparation.schedule(self, num_inference_steps, sigmas, strength, pixels.shape)
-            dtype = positive.embeds.dtype
-            latents, positions = preparation.starting_latents(
-                self, pixels, timesteps, total, dtype, generator, latents
+            placed = (total, positive.embeds.dtype, device, generator)
+            timesteps = preparation.schedule(
+                self, num_inference_steps, sigmas, strength, pixels.shape, device
             )
-            context = preparation.masked_picture(self, pixels, mask, total, dtype, generator)
+            latents, positions = preparation.starting_latents(self, pixels, timesteps, *placed, latents)
+            context = preparation.masked_picture(self, pixels, mask, *placed)
             result = self._denoise(
                 latents,
                 context,
@@ -261,7 +263,8 @@ class FluxFillCFGPipeline(FluxFillPipeline):
     def decode(self, latents, height, width):
         """Packed latents (batch, tokens, 64) as pictures (batch, 3, height, width) from 0 to 1.
 
-        height, width: in pixels, those of the picture rounded up to multiples of 16.
+        height, width: in pixels, those of the picture rounded up to multiples of 16. Gradients pass through:
+        call it under torch.no_grad() where none are wanted.
         """
         latents = self._unpack_latents(latents, height, width, self.vae_scale_factor)
         latents = latents / self.vae.config.scaling_factor + self.vae.config.shift_factor

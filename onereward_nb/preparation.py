@@ -5,6 +5,7 @@ picture in both. They differ in how a batch is laid out: one picture or prompt s
 pictures made of one prompt lie side by side.
 """
 
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -25,6 +26,20 @@ class Text(NamedTuple):
     pooled: torch.Tensor  # (batch, channels), from CLIP
 
 
+class Prompt(NamedTuple):
+    """One side of the guidance as it was given: text, or embeddings made before."""
+
+    text: str | list[str] | None
+    text_2: str | list[str] | None = None
+    embeds: torch.Tensor | None = None
+    pooled: torch.Tensor | None = None
+
+    def texts(self):
+        """Lists of equal length for the two encoders."""
+        text, text_2 = ([given] if isinstance(given, str) else given for given in (self.text, self.text_2))
+        return text, text_2 or text
+
+
 def rows(tensor, count):
     """The rows of a batch, each repeated in place, to `count` rows: [a, b] -> [a, a, b, b].
 
@@ -33,11 +48,10 @@ def rows(tensor, count):
     return tensor if len(tensor) == count else tensor.repeat_interleave(count // len(tensor), dim=0)
 
 
-def encode_texts(pipe, positive, negative, total, max_sequence_length):
+def encode_texts(pipe, positive, negative, total, max_sequence_length, device):
     """Both sides of the guidance, each a `Text` of `total` rows.
 
-    positive, negative: (prompt, prompt_2, embeds, pooled), text or embeddings; negative may be None and stays
-        so.
+    positive, negative: `Prompt`s; negative may be None and stays so.
     """
     if max_sequence_length is None:
         max_sequence_length = min(
@@ -46,21 +60,29 @@ def encode_texts(pipe, positive, negative, total, max_sequence_length):
     checks.whole("max_sequence_length", max_sequence_length, at_least=1, at_most=LONGEST_PROMPT)
 
     def encode(prompt, prompt_2, embeds=None, pooled=None):
-        embeds, pooled, _ = pipe.encode_prompt(
+        return pipe.encode_prompt(
             prompt,
             prompt_2,
+            device=device,
             prompt_embeds=embeds,
             pooled_prompt_embeds=pooled,
             max_sequence_length=max_sequence_length,
             lora_scale=(pipe.joint_attention_kwargs or {}).get("scale"),
-        )
-        return Text(rows(embeds, total), rows(pooled, total))
+        )[:2]
 
+    sides = [positive] if negative is None else [positive, negative]
+    if any(side.embeds is not None for side in sides):
+        encoded = [encode(*side) for side in sides]
+    else:  # one run of the encoders for both sides
+        first, second = zip(*(side.texts() for side in sides), strict=True)
+        embeds, pooled = encode([*chain(*first)], [*chain(*second)])
+        counts = [len(texts) for texts in first]
+        encoded = zip(embeds.split(counts), pooled.split(counts), strict=True)
+    texts = [Text(rows(embeds, total), rows(pooled, total)) for embeds, pooled in encoded]
     if negative is None:
-        return encode(*positive), None
-    positive, negative = encode(*positive), encode(*negative)
-    checks.same_tokens(positive.embeds, negative.embeds)
-    return positive, negative
+        return texts[0], None
+    checks.same_tokens(texts[0].embeds, texts[1].embeds)
+    return texts
 
 
 def whole_tokens(pictures, masks, copies):
@@ -78,26 +100,26 @@ def whole_tokens(pictures, masks, copies):
     return rows(pixels, count), rows(mask, count)
 
 
-def schedule(pipe, num_inference_steps, sigmas, strength, shape):
+def schedule(pipe, num_inference_steps, sigmas, strength, shape, device):
     """The timesteps to run, 1000 sigma each. Larger pictures stay longer at high noise, by the shift mu."""
     if sigmas is None:
         sigmas = np.linspace(1.0, 1 / num_inference_steps, num_inference_steps)
     names = ("base_image_seq_len", "max_image_seq_len", "base_shift", "max_shift")
     tokens = shape[2] * shape[3] // TOKEN_PIXELS**2
     mu = calculate_shift(tokens, *(pipe.scheduler.config[name] for name in names))
-    pipe.scheduler.set_timesteps(sigmas=sigmas, mu=mu, device=pipe._execution_device)
-    timesteps, _ = pipe.get_timesteps(len(sigmas), strength, pipe._execution_device)
+    pipe.scheduler.set_timesteps(sigmas=sigmas, mu=mu, device=device)
+    timesteps, _ = pipe.get_timesteps(len(sigmas), strength, device)
     return timesteps
 
 
-def starting_latents(pipe, pixels, timesteps, total, dtype, generator, latents=None):
+def starting_latents(pipe, pixels, timesteps, total, dtype, device, generator, latents=None):
     """Packed latents (total, tokens, 64) to start from, and the tokens' positions (tokens, 3).
 
     Noise, or below strength 1 a mixture of noise and picture; or the given latents.
     """
     picture = None
     if latents is None:
-        pixels = pipe.image_processor.normalize(pixels).to(pipe._execution_device, dtype)
+        pixels = pipe.image_processor.normalize(pixels).to(device, dtype)
         picture = rows(_picture_latents(pipe, pixels, timesteps[0], generator), total)
     return pipe.prepare_latents(
         picture,
@@ -106,7 +128,7 @@ def starting_latents(pipe, pixels, timesteps, total, dtype, generator, latents=N
         pipe.latent_channels,
         *pixels.shape[2:],
         dtype,
-        pipe._execution_device,
+        device,
         generator,
         latents,
     )
@@ -123,7 +145,7 @@ def _picture_latents(pipe, pixels, first_timestep, generator):
     return torch.zeros_like(randn_tensor(shape, drawn_by, pixels.device, pixels.dtype))
 
 
-def masked_picture(pipe, pixels, mask, total, dtype, generator):
+def masked_picture(pipe, pixels, mask, total, dtype, device, generator):
     """What is known of the picture, packed (total, tokens, 320).
 
     Of each token 64 numbers are the latents of the picture with its masked part grey, 256 the mask's pixels.
@@ -131,13 +153,13 @@ def masked_picture(pipe, pixels, mask, total, dtype, generator):
     visible = pipe.image_processor.normalize(pixels) * (1 - mask)
     mask, latents = pipe.prepare_mask_latents(
         mask,
-        visible.to(pipe._execution_device, dtype),
+        visible.to(device, dtype),
         len(pixels),
         pipe.latent_channels,
         1,
         *pixels.shape[2:],
         dtype,
-        pipe._execution_device,
+        device,
         generator,
     )
     return rows(torch.cat((latents, mask), dim=2), total)

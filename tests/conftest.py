@@ -1,4 +1,4 @@
-"""What the tests share: a tiny random FLUX-Fill, saved and loaded as any other, and the trained one if it is there."""
+"""What the tests share: a tiny random FLUX-Fill, saved and loaded as any other, and the trained one."""
 
 import numpy as np
 import pytest
@@ -90,7 +90,7 @@ def one_thread():
 
 @pytest.fixture(scope="session")
 def tiny_folder(tmp_path_factory):
-    """A tiny random model in the layout of the hub: a folder that stands in for black-forest-labs/FLUX.1-Fill-dev."""
+    """A tiny random model saved in the layout of black-forest-labs/FLUX.1-Fill-dev."""
     from diffusers import FluxFillPipeline
 
     folder = tmp_path_factory.mktemp("tiny")
