@@ -7,7 +7,7 @@ also come from the code, where it is a setting rather than a finding. Exempt, be
 - the number that starts a heading or a list item
 - names with digits (`FLUX.1`, `T5`, `Qwen2.5-VL`), and what follows Algorithm, arXiv, Exercise, Figure,
   Notebook, Part, Python, Question, Section or Table
-- years from 1990 to 2039, and minutes, which are plans for the reader's time
+- years from 2015 to 2029, and minutes, which are plans for the reader's time
 """
 
 import re
@@ -27,12 +27,12 @@ EXEMPT = [
         (r"^\s*(?:>\s*)?(?:#+\s+)?\d+(?:\.\d+)*[.)]\s", re.M),  # "3. " before a heading or list item
         (r"^#+\s+\d+(?:\.\d+)*\s", re.M),  # "## 3 "
         (
-            r"\b(?:algorithm|arxiv|exercise|figure|notebook|part|python|question|section|table)s?[ :]+"
+            r"\b(?:algorithm|arxiv:?|exercise|figure|notebook|part|python|question|section|table)s? ?"
             r"\d[\d.]*\b(?:(?:, ?| to | and |[–-])\d[\d.]*\b)*",
             re.I,
         ),
         (r"(?<![\w.])[A-Za-z][\w.+-]*?\d[\w.+-]*", 0),  # names
-        (r"\b(?:199\d|20[0-3]\d)\b(?!\s?%|[.,]\d)", 0),  # years
+        (r"\b20(?:1[5-9]|2\d)\b(?!\s?%|[.,]\d)", 0),  # years
         (r"\b\d+(?:(?: to |[–-])\d+)?[ -]min(?:ute)?s?\b", re.I),
     ]
 ]

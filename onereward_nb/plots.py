@@ -1,0 +1,149 @@
+"""Pictures and plots in one style: grids of pictures, curves, bars with intervals, radar charts.
+
+Each function returns a `Picture`, which a notebook shows when it is the last value of a cell. What is stored
+there is one small PNG of at most 256 colours, with alternative text.
+"""
+
+import io
+from contextlib import contextmanager
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+from PIL import Image
+
+from .grids import INK, Picture, grid
+
+__all__ = ["COLOURS", "Picture", "bars", "curves", "grid", "radar"]
+
+# The colours of Okabe and Ito, which colour-blind readers can tell apart; markers for who sees none
+COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000"]
+MARKERS = ["o", "s", "^", "D", "v", "P", "X"]
+
+STYLE = {
+    "figure.dpi": 100,
+    "font.family": "DejaVu Sans",  # comes with matplotlib, so it is the same everywhere
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": "#888888",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.titlesize": 11,
+    "grid.color": "#e4e4e4",
+    "legend.frameon": False,
+    "xtick.color": INK,
+    "ytick.color": INK,
+}
+
+
+def curves(series, x, y, title=None, alt=None):
+    """Lines with markers, and a band where an interval is given.
+
+    Args:
+        series: {label: (xs, ys)} or {label: (xs, ys, lows, highs)}.
+        x, y: labels of the axes, with units.
+        title: what the plot shows.
+        alt: alternative text; by default made of title and labels.
+
+    Returns:
+        A `Picture`.
+    """
+    with _axes(title) as (axes, finish):
+        for (label, (xs, ys, *band)), colour, marker in zip(series.items(), COLOURS, MARKERS, strict=False):
+            axes.plot(xs, ys, color=colour, marker=marker, label=label)
+            if band:
+                axes.fill_between(xs, *band, color=colour, alpha=0.15, linewidth=0)
+        axes.set(xlabel=x, ylabel=y)
+        return finish(alt or _in_words("Curves", series, f"{y} over {x}", title), series)
+
+
+def bars(series, y, title=None, digits=2, alt=None):
+    """Groups of bars with their values above them, and intervals where given.
+
+    Args:
+        series: {label: {group: value}} or {label: {group: (value, low, high)}}.
+        y: label of the axis, with its unit.
+        digits: how many stand after the point of each value.
+        title, alt: as for `curves`.
+
+    Returns:
+        A `Picture`.
+    """
+    groups = list(dict.fromkeys(group for values in series.values() for group in values))
+    width = 0.8 / len(series)
+    with _axes(title, grid_axis="y") as (axes, finish):
+        for i, ((label, values), colour) in enumerate(zip(series.items(), COLOURS, strict=False)):
+            for group, value in values.items():
+                middle, low, high = value if isinstance(value, (tuple, list)) else (value,) * 3
+                at = groups.index(group) + (i - (len(series) - 1) / 2) * width
+                axes.bar(at, middle, width * 0.92, color=colour, label=label)
+                if low != high:
+                    axes.errorbar(at, middle, [[middle - low], [high - middle]], color=INK, capsize=3, lw=1.2)
+                axes.annotate(
+                    f"{middle:.{digits}f}",
+                    (at, high),
+                    (0, 3),
+                    textcoords="offset points",
+                    ha="center",
+                    size=9,
+                )
+        axes.set_xticks(range(len(groups)), groups)
+        axes.set(ylabel=y)
+        return finish(alt or _in_words("Bars", series, f"{y} for {', '.join(groups)}", title), series)
+
+
+def radar(series, title=None, top=1.0, alt=None):
+    """A radar chart: one closed line for each label, one axis for each dimension, from 0 to `top`.
+
+    Args:
+        series: {label: {dimension: value}}, with at least three dimensions.
+        title, alt: as for `curves`.
+
+    Returns:
+        A `Picture`.
+    """
+    dimensions = list(next(iter(series.values())))
+    if len(dimensions) < 3:
+        raise ValueError(f"A radar chart needs three dimensions or more, got {dimensions}: use bars.")
+    angles = np.linspace(0, 2 * np.pi, len(dimensions), endpoint=False)
+    with _axes(title, projection="polar") as (axes, finish):
+        for (label, values), colour, marker in zip(series.items(), COLOURS, MARKERS, strict=False):
+            closed = [values[dimension] for dimension in [*dimensions, dimensions[0]]]
+            axes.plot([*angles, angles[0]], closed, color=colour, marker=marker, label=label)
+            axes.fill([*angles, angles[0]], closed, color=colour, alpha=0.08)
+        axes.set(theta_zero_location="N", theta_direction=-1, ylim=(0, top))
+        axes.set_xticks(angles, dimensions)
+        for text, angle in zip(axes.get_xticklabels(), angles, strict=True):
+            side = round(np.sin(angle), 3)  # labels grow away from the circle
+            text.set_horizontalalignment("left" if side > 0 else "right" if side < 0 else "center")
+        return finish(alt or _in_words("Radar chart", series, ", ".join(dimensions), title), series)
+
+
+@contextmanager
+def _axes(title, grid_axis="both", projection=None):
+    """Axes in our style, and a function (alt, series) that makes a `Picture` of them."""
+    with matplotlib.rc_context(STYLE):
+        # Without pyplot nothing is left behind that a notebook would show a second time.
+        figure = Figure(figsize=(6.4, 4), layout="constrained")
+        axes = figure.subplots(subplot_kw={"projection": projection})
+        axes.grid(False)
+        axes.grid(True, axis=grid_axis)
+        axes.set_title(title or "", loc="left")
+
+        def finish(alt, series):
+            if len(series) > len(COLOURS):
+                raise ValueError(f"{len(series)} series cannot be told apart: show at most {len(COLOURS)}.")
+            if len(series) > 1:
+                by_label = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
+                figure.legend(by_label.values(), by_label.keys(), loc="outside lower left", ncols=4)
+            buffer = io.BytesIO()
+            figure.savefig(buffer, format="png")
+            return Picture(Image.open(buffer).convert("RGB"), alt)
+
+        yield axes, finish
+
+
+def _in_words(kind, series, what, title):
+    return f"{kind}: {title or what}. {', '.join(map(str, series))}."

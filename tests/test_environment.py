@@ -1,0 +1,166 @@
+"""The set-up line, the progress helper and the doctor."""
+
+import os
+import subprocess
+import sys
+import types
+
+import pytest
+from packaging.version import Version
+
+from onereward_nb import doctor, environment
+from onereward_nb.__main__ import main
+from onereward_nb.environment import FROZEN, Gpu, Machine
+
+COLAB = {  # what Colab's CPU runtime shipped in August 2026
+    "torch": "2.11.0",
+    "diffusers": "0.39.0",
+    "transformers": "5.15.0",
+    "huggingface_hub": "1.27.0",
+    "safetensors": "0.8.0",
+    "accelerate": "1.14.0",
+    "numpy": "2.1.3",
+    "pillow": "11.3.0",
+    "matplotlib": "3.10.0",
+    "ipywidgets": "7.7.1",
+    "anywidget": "0.9.21",
+    "tqdm": "4.67.3",
+    "psutil": "5.9.5",
+    "packaging": "26.3",
+}
+
+
+def in_fresh_python(code, **variables):
+    result = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | variables, capture_output=True, text=True
+    )
+    assert result.returncode == 0, result.stderr
+    return result
+
+
+# --- setup
+
+
+def test_setup_says_the_same_on_every_machine_while_outputs_are_stored(monkeypatch, capsys):
+    monkeypatch.setenv("ONEREWARD_NB_FROZEN", "1")
+    monkeypatch.setattr(environment, "machine", lambda: pytest.fail("looked at the machine"))
+    environment.setup()
+    machine, models = capsys.readouterr().out.splitlines()
+    assert machine.startswith("Machine: outputs stored on a CPU with 2 threads")
+    assert models.startswith("Models:")
+
+
+def test_setup_names_the_machine_of_the_reader(monkeypatch, capsys):
+    monkeypatch.delenv("ONEREWARD_NB_FROZEN", raising=False)
+    monkeypatch.setattr(environment, "machine", lambda: Machine("a CPU", 8, 16.4, ()))
+    environment.setup()
+    assert "Machine: a CPU, 8 cores, 16 GB of memory, no GPU." in capsys.readouterr().out
+
+
+def test_setup_seeds_torch_and_numpy():
+    import numpy as np
+    import torch
+
+    drawn = []
+    for _ in range(2):
+        environment.setup()
+        drawn.append((torch.rand(1).item(), np.random.rand()))
+    assert drawn[0] == drawn[1]
+
+
+def test_setup_writes_nothing_to_stderr():
+    assert in_fresh_python("from onereward_nb import environment; environment.setup()", **FROZEN).stderr == ""
+
+
+def test_setup_keeps_the_bars_of_downloads():
+    code = (
+        "from onereward_nb import environment; environment.setup(); from huggingface_hub import utils;"
+        "print(utils.are_progress_bars_disabled())"
+    )
+    assert in_fresh_python(code, ONEREWARD_NB_FROZEN="").stdout.endswith("False\n")
+
+
+# --- Colab
+
+
+@pytest.fixture
+def colab(monkeypatch):
+    """A kernel that looks like Colab's; the pip commands that were run, and what was switched on."""
+    done = []
+    output = types.SimpleNamespace(enable_custom_widget_manager=lambda: done.append("widgets"))
+    monkeypatch.setenv("COLAB_RELEASE_TAG", "release")
+    monkeypatch.setitem(sys.modules, "google", types.ModuleType("google"))
+    monkeypatch.setitem(sys.modules, "google.colab", types.SimpleNamespace(output=output))
+    monkeypatch.setattr(subprocess, "run", lambda command, check: done.append(command[2:]))
+    monkeypatch.setattr(environment, "machine", lambda: Machine("a CPU", 2, 13, ()))
+    return done
+
+
+def test_colab_ships_all_that_the_package_needs(colab, monkeypatch):
+    for requirement in environment.requirements():
+        assert requirement.specifier.contains(Version(COLAB[requirement.name])), requirement
+    monkeypatch.setattr(environment, "installed", COLAB.get)
+    environment.setup()
+    assert colab == ["widgets"]
+
+
+def test_colab_gets_what_is_missing_and_nothing_else(colab, monkeypatch):
+    monkeypatch.setattr(environment, "installed", lambda name: COLAB[name] if name != "anywidget" else None)
+    environment.setup()
+    assert colab == [["pip", "install", "--quiet", "--no-deps", "anywidget>=0.9.21"], "widgets"]
+
+
+def test_elsewhere_nothing_is_installed(monkeypatch):
+    monkeypatch.delenv("COLAB_RELEASE_TAG", raising=False)
+    monkeypatch.setattr(environment, "installed", lambda name: None)
+    monkeypatch.setattr(subprocess, "run", lambda *args, **kwargs: pytest.fail("installed something"))
+    environment.setup()
+
+
+# --- progress
+
+
+def test_progress_goes_through_all_steps():
+    assert list(environment.progress(range(3), "counting")) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("frozen, shows", [("1", False), ("0", True)])
+def test_progress_is_silent_while_outputs_are_stored(frozen, shows):
+    code = (
+        "from onereward_nb.environment import progress; import time\n"
+        "for _ in progress(range(23), 'waiting'): time.sleep(0.1)"
+    )
+    assert ("waiting" in in_fresh_python(code, ONEREWARD_NB_FROZEN=frozen).stderr) is shows
+
+
+# --- doctor
+
+
+def test_the_doctor_names_machine_packages_and_every_model(capsys):
+    from onereward_nb.models import MODELS
+
+    main(["doctor"])
+    said = capsys.readouterr().out
+    assert f"{environment.machine().cores} cores" in said
+    assert "ok  torch" in said
+    for name in MODELS:
+        assert f" {name} " in said
+    assert "needs an NVIDIA GPU" in said or "yes flux-fill" in said
+
+
+def test_the_doctor_says_how_to_get_what_is_missing(monkeypatch, capsys):
+    monkeypatch.setattr(doctor, "installed", lambda name: "0.1" if name == "diffusers" else None)
+    assert main(["doctor"]) == 1
+    said = capsys.readouterr().out
+    assert "NO  diffusers        0.1            needs >=0.39" in said
+    assert 'pip install "torch>=2.11" "diffusers>=0.39"' in said
+
+
+def test_the_doctor_tells_gpus_that_only_emulate_bfloat16(monkeypatch, capsys):
+    gpus = (Gpu("T4", 15.8, (7, 5)), Gpu("H100", 85.0, (9, 0)))
+    monkeypatch.setattr(doctor, "machine", lambda: Machine("a CPU", 2, 13, gpus))
+    main(["doctor"])
+    said = capsys.readouterr().out
+    assert "T4 (16 GB), compute capability 7.5, float16 (bfloat16 is only emulated" in said
+    assert "H100 (85 GB), compute capability 9.0, bfloat16\n" in said
+    assert "Login at Hugging Face" in said

@@ -1,0 +1,109 @@
+"""Grids and plots: sizes, titles, one small PNG, the same each time."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from onereward_nb import plots
+
+SCORES = {
+    "base": {"fill": 0.9, "text": 0.8, "removal": 0.1},
+    "after RL": {"fill": 0.9, "text": 0.8, "removal": 0.6},
+}
+
+
+def picture(width=128, height=128, colour=(200, 30, 30)):
+    return Image.new("RGB", (width, height), colour)
+
+
+@pytest.mark.parametrize(
+    "count, size, expected",
+    [
+        (1, 128, (256, 256)),
+        (4, 128, (800, 194)),
+        (2, 1024, (800, 396)),
+        (5, 128, (800, 396)),
+        (1, 600, (800, 800)),
+    ],
+)
+def test_small_pictures_are_enlarged_and_large_ones_fit_the_page(count, size, expected):
+    assert plots.grid([picture(size, size)] * count).image.size == expected
+
+
+def test_pictures_stand_in_their_places():
+    colours = [(255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0)]
+    sheet = plots.grid(
+        [[picture(colour=c) for c in colours[:2]], [picture(colour=c) for c in colours[2:]]]
+    ).image
+    quarter_centres = [(128, 128), (392, 128), (128, 392), (392, 392)]
+    assert [sheet.getpixel(at) for at in quarter_centres] == colours
+
+
+def test_arrays_and_masks_are_pictures_too():
+    white = np.ones((32, 32, 3), dtype=np.float32)
+    sheet = plots.grid([white, Image.new("L", (32, 32), 255)]).image
+    assert sheet.getpixel((32, 32)) == sheet.getpixel((100, 32)) == (255, 255, 255)
+
+
+def test_titles_take_room_above_and_margins_beside():
+    plain, titled = plots.grid([picture()] * 2), plots.grid([picture()] * 2, ["a", "b"])
+    assert titled.image.height == plain.image.height + 22
+    wrapped = plots.grid([picture()] * 2, ["a", " ".join(["long"] * 12)])
+    assert wrapped.image.height > titled.image.height
+    in_rows = plots.grid([[picture()], [picture()]], row_titles=["image", "result"])
+    assert in_rows.image.width > plots.grid([[picture()], [picture()]]).image.width
+    assert in_rows.alt == "Pictures in rows (image, result)"
+
+
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        (lambda: plots.grid([]), "list is empty"),
+        (lambda: plots.grid([picture()] * 3, ["a", "b"]), "2 titles for 3 pictures in 3 columns"),
+        (lambda: plots.grid([[picture()]], row_titles=["a", "b"]), "2 row titles for 1 rows"),
+        (lambda: plots.radar({"a": {"x": 1, "y": 1}}), "three dimensions or more"),
+        (lambda: plots.curves({str(i): ([0, 1], [0, 1]) for i in range(8)}, "x", "y"), "at most 7"),
+    ],
+)
+def test_what_cannot_be_shown_is_refused_with_words(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+@pytest.fixture(
+    params=[
+        lambda: plots.grid([picture()] * 4, ["a", "b", "c", "d"]),
+        lambda: plots.curves(
+            {"a": ([1, 2], [3, 4], [2, 3], [4, 5]), "b": ([1, 2], [1, 2])}, "steps", "loss", "Falls"
+        ),
+        lambda: plots.bars(SCORES, "success rate"),
+        lambda: plots.bars({"a": {"x": (0.5, 0.4, 0.6)}}, "success rate"),
+        lambda: plots.radar(SCORES),
+    ],
+    ids=["grid", "curves", "bars", "interval", "radar"],
+)
+def draw(request):
+    return request.param
+
+
+def test_a_notebook_stores_one_small_png_with_words(draw):
+    data, metadata = draw()._repr_mimebundle_()
+    assert set(data) == {"image/png", "text/plain"}
+    assert metadata["image/png"]["alt"] == draw().alt
+    assert data["text/plain"].startswith(draw().alt)
+    assert len(data["image/png"]) < 25_000
+    assert Image.open(io.BytesIO(data["image/png"])).mode == "P"
+
+
+def test_the_same_bytes_come_out_each_time(draw):
+    assert draw().png() == draw().png()
+
+
+def test_alternative_text_names_what_is_shown():
+    assert plots.bars(SCORES, "success rate").alt == (
+        "Bars: success rate for fill, text, removal. base, after RL."
+    )
+    assert plots.grid([picture()] * 2, ["before", "after"]).alt == "Pictures: before; after"
+    assert plots.grid(picture(), alt="a red square").alt == "a red square"
