@@ -1,7 +1,7 @@
 """How pytest compares notebooks: kernels frozen as when outputs were stored, pictures by fingerprint.
 
-nbval compares texts exactly and leaves pictures out, for their bytes differ from one machine to the next. Here a
-picture is compared by the mean colours of its cells: a wrong picture fails, another rounding does not.
+nbval compares texts exactly and leaves pictures out, for their bytes differ from one machine to the next.
+Here a picture is compared by the mean colours of its cells: a wrong one fails, another rounding does not.
 """
 
 import base64

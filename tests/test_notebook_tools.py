@@ -54,7 +54,7 @@ def good(tmp_path_factory):
 
 @pytest.fixture
 def spoilt(good, tmp_path):
-    """A function that applies `change` to a copy of the good notebook and returns the words of its problems."""
+    """A function that changes a copy of the good notebook and returns the words of its problems."""
 
     def problems(change):
         path = shutil.copy(good, tmp_path / "spoilt.ipynb")

@@ -1,0 +1,59 @@
+"""The project as a whole: README, continuous integration, style, and what is stored in its notebooks."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from onereward_nb import notebooks
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+START, TEST = re.findall(r"^python3 -m venv .*", README, re.M)
+
+
+def test_continuous_integration_runs_the_test_command_of_the_readme():
+    last_line = (ROOT / ".ci" / "run").read_text().splitlines()[-1]
+    assert last_line.replace('"', "").replace("$environment", ".venv") == TEST
+
+
+def test_both_commands_of_the_readme_prepare_the_same_environment():
+    assert START.rpartition(" && ")[0] == TEST.rpartition(" && ")[0]
+
+
+def test_the_readme_lists_every_notebook():
+    stored = {f"notebooks/{path.name}" for path in notebooks.find()}
+    if not stored:
+        pytest.skip("there are no notebooks yet")
+    assert set(re.findall(r"\]\((notebooks/[^)]+)\)", README)) == stored
+
+
+def test_requirements_are_exact_and_within_the_ranges_of_the_package():
+    from packaging.requirements import Requirement
+
+    from onereward_nb.environment import requirements
+
+    lines = (ROOT / "requirements.txt").read_text().splitlines()
+    pinned = [Requirement(line.partition("#")[0]) for line in lines if line and line[0] not in "#-"]
+    versions = {each.name: str(each.specifier).removeprefix("==") for each in pinned}
+    for requirement in requirements() + requirements("dev"):
+        assert requirement.specifier.contains(versions[requirement.name]), requirement
+
+
+def test_stored_notebooks_are_in_order():
+    assert list(map(str, notebooks.check(notebooks.find()))) == []
+
+
+def test_code_and_notebooks_have_one_style():
+    result = subprocess.run(
+        [sys.executable, "-m", "ruff", "check", "."], cwd=ROOT, capture_output=True, text=True
+    )
+    assert result.returncode == 0, result.stdout
+
+
+def test_importing_the_package_takes_no_time():
+    code = "import time; t = time.perf_counter(); import onereward_nb; print(time.perf_counter() - t)"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert float(result.stdout) < 0.5
