@@ -214,17 +214,15 @@ def test_negative_embeddings(pipe):
     np.testing.assert_allclose(edit(pipe, true_cfg_scale=4.0, **embeddings), by_text, atol=1e-5)
 
 
-def test_branches_have_their_own_cache(tiny_folder):
-    """With diffusers' first-block cache at a threshold that never reuses anything, nothing changes."""
+@pytest.mark.parametrize("batched", [True, False])
+def test_branches_have_their_own_cache(pipe, tiny_folder, batched):
+    """diffusers' first-block cache, at a threshold where it never reuses anything, changes nothing."""
     from diffusers import FirstBlockCacheConfig
 
-    pipe = quiet(FluxFillCFGPipeline.from_pretrained(tiny_folder))
-    for batched in (True, False):
-        arguments = {"true_cfg_scale": 4.0, "negative_prompt": "nsfw", "batched_cfg": batched}
-        plain = edit(pipe, **arguments)
-        pipe.transformer.enable_cache(FirstBlockCacheConfig(threshold=-1.0))
-        np.testing.assert_allclose(edit(pipe, **arguments), plain, atol=1e-6)
-        pipe.transformer.disable_cache()
+    cached = quiet(FluxFillCFGPipeline.from_pretrained(tiny_folder))
+    cached.transformer.enable_cache(FirstBlockCacheConfig(threshold=-1.0))
+    arguments = {"true_cfg_scale": 4.0, "negative_prompt": "nsfw", "batched_cfg": batched}
+    np.testing.assert_allclose(edit(cached, **arguments), edit(pipe, **arguments), atol=1e-6)
 
 
 # --- batches -------------------------------------------------------------------------------------
