@@ -214,7 +214,7 @@ def _best_model(device):
     elif obstacle_to(onereward, device):
         reason = f"The GPU has less than the {_OFFLOADED_GB} GB that the full-size models need."
     else:
-        reason = 'The GPU has room for the full-size model: load_pipeline("onereward") downloads it (58 GB).'
+        reason = 'The GPU has room for the full-size model: load_pipeline("onereward") downloads it (34 GB).'
     for name in ("postcard-fill-onereward", "postcard-fill"):
         if obstacle_to(MODELS[name]) is None:
             break

@@ -127,11 +127,12 @@ class FluxFillCFGPipeline(FluxFillPipeline):
         if with_cfg and negative_prompt is None and negative_prompt_embeds is None:
             negative_prompt = ""
         positive = Prompt(prompt, prompt_2, prompt_embeds, pooled_prompt_embeds)
-        negative = Prompt(
-            negative_prompt, negative_prompt_2, negative_prompt_embeds, negative_pooled_prompt_embeds
-        )
+        negative = None
         checks.prompt(positive)
         if with_cfg:
+            negative = Prompt(
+                negative_prompt, negative_prompt_2, negative_prompt_embeds, negative_pooled_prompt_embeds
+            )
             checks.prompt(negative, name="negative_")
         checks.number("guidance_scale", guidance_scale, at_least=0)
         checks.whole("num_images_per_prompt", num_images_per_prompt, at_least=1)
@@ -141,13 +142,13 @@ class FluxFillCFGPipeline(FluxFillPipeline):
         for name in callback_on_step_end_tensor_inputs:
             checks.one_of("callback_on_step_end_tensor_inputs", name, self._callback_tensor_inputs)
         pictures, masks = picture_and_mask(image, mask_image, checks.size(width, height))
-        batch = checks.batch_size(
-            prompts=prompt if prompt_embeds is None else prompt_embeds,
-            negative_prompts=negative_prompt if negative_prompt_embeds is None else negative_prompt_embeds,
+        height, width = pictures.shape[1:3]
+        total = num_images_per_prompt * checks.batch_size(
+            prompts=positive.given,
+            negative_prompts=negative.given if negative else None,
             images=pictures,
             masks=masks,
         )
-        total = batch * num_images_per_prompt
         checks.generators(generator, total)
         pixels, mask = preparation.whole_tokens(pictures, masks, total if isinstance(generator, list) else 1)
         checks.noise(latents, total, pixels.shape, 4 * self.latent_channels)
@@ -158,7 +159,7 @@ class FluxFillCFGPipeline(FluxFillPipeline):
         try:
             device = self._execution_device  # costs a search through all components
             positive, negative = preparation.encode_texts(
-                self, positive, negative if with_cfg else None, total, max_sequence_length, device
+                self, positive, negative, total, max_sequence_length, device
             )
             placed = (total, positive.embeds.dtype, device, generator)
             timesteps = preparation.schedule(
@@ -179,9 +180,7 @@ class FluxFillCFGPipeline(FluxFillPipeline):
                 callback_on_step_end_tensor_inputs,
             )
             if output_type != "latent":
-                painted = self.decode(result, *pixels.shape[2:])[
-                    ..., : pictures.shape[1], : pictures.shape[2]
-                ]
+                painted = self.decode(result, *pixels.shape[2:])[..., :height, :width]
                 result = paste_back(painted, pictures, masks, paste)
                 result = self.image_processor.postprocess(result, output_type, do_denormalize=[False] * total)
         finally:

@@ -34,6 +34,10 @@ class Prompt(NamedTuple):
     embeds: torch.Tensor | None = None
     pooled: torch.Tensor | None = None
 
+    @property
+    def given(self):
+        return self.text if self.embeds is None else self.embeds
+
     def texts(self):
         """Lists of equal length for the two encoders."""
         text, text_2 = ([given] if isinstance(given, str) else given for given in (self.text, self.text_2))

@@ -128,7 +128,7 @@ def edit_by_hand(pipe, image, mask, prompt, negative_prompt, scale, steps, seed)
     def text(words):
         ids = {
             tokenizer: tokenizer(
-                words, padding="max_length", max_length=TEXT_TOKENS, return_tensors="pt"
+                words, padding="max_length", max_length=tokenizer.model_max_length, return_tensors="pt"
             ).input_ids
             for tokenizer in (pipe.tokenizer, pipe.tokenizer_2)
         }
@@ -143,7 +143,7 @@ def edit_by_hand(pipe, image, mask, prompt, negative_prompt, scale, steps, seed)
             timestep=torch.full((1,), sigma, dtype=torch.float32),
             pooled_projections=pooled,
             encoder_hidden_states=tokens,
-            txt_ids=torch.zeros(TEXT_TOKENS, 3),
+            txt_ids=torch.zeros(tokens.shape[1], 3),
             img_ids=positions,
         ).sample
 
@@ -516,11 +516,12 @@ def test_trained_model_equals_diffusers_and_the_loop_by_hand(postcard):
     theirs = upstream(example.prompt, **arguments, **size, generator=seeded(3)).images
     ours = postcard(example.prompt, **arguments, paste=None, generator=seeded(3)).images
     np.testing.assert_array_equal(ours, theirs)
+    by_hand = edit_by_hand(postcard, example.image, example.mask, example.prompt, "nsfw", 4.0, 6, seed=3)
+    guided = {"negative_prompt": "nsfw", "true_cfg_scale": 4.0, "paste": None}
     in_turn, batched = (
-        postcard(
-            example.prompt, **arguments, true_cfg_scale=4.0, batched_cfg=batched, generator=seeded(3)
-        ).images
+        postcard(example.prompt, **arguments, **guided, batched_cfg=batched, generator=seeded(3)).images
         for batched in (False, True)
     )
+    np.testing.assert_allclose(batched[0], by_hand, atol=1e-4)
     np.testing.assert_allclose(batched, in_turn, atol=1e-4)
     assert np.abs(batched - ours).max() > 0.01
