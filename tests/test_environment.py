@@ -19,6 +19,7 @@ COLAB = {  # what Colab's CPU runtime shipped in August 2026
     "huggingface_hub": "1.27.0",
     "safetensors": "0.8.0",
     "accelerate": "1.14.0",
+    "peft": "0.20.0",
     "numpy": "2.1.3",
     "pillow": "11.3.0",
     "matplotlib": "3.10.0",
