@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageOps
+from tiny import random_mask, random_picture
 
-from conftest import random_mask, random_picture
 from onereward_nb.images import as_array, as_mask, picture_and_mask, upright
 
 

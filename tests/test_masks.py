@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 from PIL import Image, ImageFilter
+from tiny import random_mask, random_picture
 
-from conftest import random_mask, random_picture
 from onereward_nb import masks
 
 

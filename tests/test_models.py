@@ -10,9 +10,9 @@ import huggingface_hub
 import numpy as np
 import pytest
 import torch
+from tiny import quiet, random_mask, random_picture, tiny_components
 
 import onereward_nb as onr
-from conftest import quiet, random_mask, random_picture, tiny_components
 from onereward_nb import MODELS, hub, load_pipeline, models
 from onereward_nb.models import ModelUnavailable
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from tiny import TEXT_TOKENS, quiet, random_mask, random_picture, tiny_components
 
-from conftest import TEXT_TOKENS, quiet, random_mask, random_picture, tiny_components
 from onereward_nb import FluxFillCFGPipeline
 
 STEPS = 4

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from tiny import random_mask, random_picture
 
-from conftest import random_mask, random_picture
 from onereward_nb import TASKS, run_task
 from onereward_nb.tasks import quoted
 
