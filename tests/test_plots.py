@@ -97,6 +97,21 @@ def test_a_notebook_stores_one_small_png_with_words(draw):
     assert Image.open(io.BytesIO(data["image/png"])).mode == "P"
 
 
+def test_paper_is_white(draw):
+    stored = Image.open(io.BytesIO(draw().png())).convert("RGB")
+    assert stored.getpixel((stored.width // 2, 0)) == (255, 255, 255)
+
+
+def test_256_colours_are_close_to_all_colours():
+    ramp = np.linspace(0, 1, 256)
+    sky = np.stack(
+        [np.tile(ramp, (256, 1)), np.tile(ramp[:, None], (1, 256)), np.full((256, 256), 0.5)], axis=2
+    )
+    sheet = plots.grid(sky)
+    stored = np.asarray(Image.open(io.BytesIO(sheet.png())).convert("RGB"), dtype=float)
+    assert np.abs(stored - np.asarray(sheet.image)).mean() < 5
+
+
 def test_the_same_bytes_come_out_each_time(draw):
     assert draw().png() == draw().png()
 
