@@ -145,8 +145,7 @@ def _picture_latents(pipe, pixels, first_timestep, generator):
     # from the VAE's distribution moves the generator on. Draw as many numbers, so that seeds mean the same in
     # both.
     shape = (len(pixels), pipe.latent_channels, *(side // pipe.vae_scale_factor for side in pixels.shape[2:]))
-    drawn_by = generator[: len(pixels)] if isinstance(generator, list) else generator
-    return torch.zeros_like(randn_tensor(shape, drawn_by, pixels.device, pixels.dtype))
+    return torch.zeros_like(randn_tensor(shape, generator, pixels.device, pixels.dtype))
 
 
 def masked_picture(pipe, pixels, mask, total, dtype, device, generator):

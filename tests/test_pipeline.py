@@ -414,14 +414,17 @@ def test_latents_and_plain_tuple(pipe):
     assert isinstance(result, tuple) and isinstance(result[0][0], Image.Image)
 
 
-def test_works_after_an_error_in_the_middle(pipe):
+def test_works_after_an_error_in_the_middle(pipe, monkeypatch):
     before = edit(pipe, true_cfg_scale=4.0)
+    freed = []
+    monkeypatch.setattr(pipe, "maybe_free_model_hooks", lambda: freed.append(True))
 
     def fail(*_):
         raise RuntimeError("on purpose")
 
     with pytest.raises(RuntimeError, match="on purpose"):
         edit(pipe, true_cfg_scale=4.0, callback_on_step_end=fail)
+    assert freed == [True]
     np.testing.assert_array_equal(edit(pipe, true_cfg_scale=4.0), before)
 
 
