@@ -78,12 +78,12 @@ def _few_colours(image):
     palette = image.quantize(255, kmeans=3, dither=Image.Dither.NONE)
     palette.putpalette([*palette.getpalette()[: 3 * 255], 255, 255, 255])
     pixels = np.asarray(image)
-    pattern = np.tile(DITHER, (image.height // 2 + 1, image.width // 2 + 1))[
-        : image.height, : image.width, None
-    ]
-    paper = (pixels == 255).all(axis=2, keepdims=True)  # stays as white as the page around it
-    pixels = np.where(paper, 255, np.rint(pixels + pattern).clip(0, 255)).astype(np.uint8)
-    return Image.fromarray(pixels).quantize(palette=palette, dither=Image.Dither.NONE)
+    pattern = np.tile(DITHER, (image.height // 2 + 1, image.width // 2 + 1))[: image.height, : image.width]
+    patterned = np.rint(pixels + pattern[..., None]).clip(0, 255).astype(np.uint8)
+    stored = Image.fromarray(patterned).quantize(palette=palette, dither=Image.Dither.NONE)
+    paper = Image.fromarray((pixels == 255).all(axis=2))
+    stored.paste(255, mask=paper)  # the number of white: as white as the page around it
+    return stored
 
 
 def _rows(images, columns):
