@@ -76,13 +76,14 @@ def _few_colours(image):
     Diffusing the errors would do so too, at twice the size of the file.
     """
     palette = image.quantize(255, kmeans=3, dither=Image.Dither.NONE)
-    palette.putpalette([*palette.getpalette()[: 3 * 255], 255, 255, 255])
+    colours = palette.getpalette()[: 3 * 255]
+    palette.putpalette([*colours, 255, 255, 255])
     pixels = np.asarray(image)
     pattern = np.tile(DITHER, (image.height // 2 + 1, image.width // 2 + 1))[: image.height, : image.width]
     patterned = np.rint(pixels + pattern[..., None]).clip(0, 255).astype(np.uint8)
     stored = Image.fromarray(patterned).quantize(palette=palette, dither=Image.Dither.NONE)
     paper = Image.fromarray((pixels == 255).all(axis=2))
-    stored.paste(255, mask=paper)  # the number of white: as white as the page around it
+    stored.paste(len(colours) // 3, mask=paper)  # the index of white: paper is as white as the page
     return stored
 
 
