@@ -86,5 +86,9 @@ def start_at_identity(transformer):
 def make_scheduler():
     """FLUX's scheduler, with its shift of the noise levels by the number of image tokens."""
     return FlowMatchEulerDiscreteScheduler(
-        use_dynamic_shifting=True, base_shift=0.5, max_shift=1.15, base_image_seq_len=256, max_image_seq_len=4096
+        use_dynamic_shifting=True,
+        base_shift=0.5,
+        max_shift=1.15,
+        base_image_seq_len=256,
+        max_image_seq_len=4096,
     )

@@ -73,7 +73,9 @@ def removal_example(task, seed, size, rng):
     thing = scene.things[rng.integers(len(scene.things))]
     shape = silhouette(thing, size, shadow_of=scene if rng.random() < 2 / 3 else None)
     left = scene.without(thing)
-    return Example(task, seed, render(scene, size), hands.around(shape, rng), REMOVE, render(left, size), left, thing)
+    return Example(
+        task, seed, render(scene, size), hands.around(shape, rng), REMOVE, render(left, size), left, thing
+    )
 
 
 def extend_example(task, seed, size, rng):

@@ -18,8 +18,13 @@ def around(shape, rng):
 
 def grow(shape, pixels):
     """The shape, wider by so many pixels on every side."""
-    reach = max(1, round(pixels))
-    return shape.filter(ImageFilter.MaxFilter(2 * reach + 1))
+    left = max(1, round(pixels))
+    while (
+        left > 0
+    ):  # a box blur is nonzero where the shape is in reach, and far quicker than a maximum filter
+        shape = shape.filter(ImageFilter.BoxBlur(min(left, 5))).point(lambda value: 255 * (value > 0))
+        left -= 5
+    return shape
 
 
 def padded_box(shape, rng, least=0.02, most=0.10):
@@ -27,7 +32,12 @@ def padded_box(shape, rng, least=0.02, most=0.10):
     side = shape.width
     left, top, right, bottom = shape.getbbox()
     pad = rng.uniform(least, most, 4) * side
-    return (max(0, left - pad[0]), max(0, top - pad[1]), min(side, right + pad[2]), min(side, bottom + pad[3]))
+    return (
+        max(0, left - pad[0]),
+        max(0, top - pad[1]),
+        min(side, right + pad[2]),
+        min(side, bottom + pad[3]),
+    )
 
 
 def loose_box(shape, rng):

@@ -26,8 +26,7 @@ FACE_SIZE = (32, 96)  # height and width at which the face of a sign is read
 def true_classes(scene, size=SIZE):
     """The right answer of the picture reader: class of each pixel and colour of its thing (255: none), uint8 arrays."""
     ticks = (np.arange(size) + 0.5) / size
-    far, near = ((x, scene.horizon + low - height) for low, (x, height) in zip((0, 0.028), map(lambda row: hill_line(scene, row), (0, 1)), strict=True))
-    land = np.minimum(np.interp(ticks, *far), np.interp(ticks, *near))
+    land = np.minimum(*(np.interp(ticks, *hill_line(scene, row)) for row in (0, 1)))
     classes = (ticks[:, None] > land[None, :]).astype(np.uint8)
     colours = np.full((size, size), 255, np.uint8)
     for thing in scene.things:
@@ -69,8 +68,15 @@ class WordReader(nn.Module):
     def __init__(self, widths=(32, 48, 64, 96)):
         super().__init__()
         pairs = zip((3, *widths), widths, strict=False)
-        self.body = nn.Sequential(*(nn.Sequential(convolution(a, b, 2 if i else 1), convolution(b, b)) for i, (a, b) in enumerate(pairs)))
-        self.letters = nn.Linear(widths[-1] * (FACE_SIZE[0] // 8) * (FACE_SIZE[1] // 8), LONGEST_WORD * (len(LETTERS) + 1))
+        self.body = nn.Sequential(
+            *(
+                nn.Sequential(convolution(a, b, 2 if i else 1), convolution(b, b))
+                for i, (a, b) in enumerate(pairs)
+            )
+        )
+        self.letters = nn.Linear(
+            widths[-1] * (FACE_SIZE[0] // 8) * (FACE_SIZE[1] // 8), LONGEST_WORD * (len(LETTERS) + 1)
+        )
 
     def forward(self, faces):
         return self.letters(self.body(faces).flatten(1)).view(-1, LONGEST_WORD, len(LETTERS) + 1)
@@ -106,19 +112,21 @@ class Reader:
     @torch.inference_mode()
     def read_pictures(self, images):
         """Class and colour of each pixel of some PIL images: two int arrays (n, 128, 128)."""
-        logits = self.pictures(as_tensor([image.resize((SIZE, SIZE), Image.Resampling.BOX) for image in images]))
+        logits = self.pictures(
+            as_tensor([image.resize((SIZE, SIZE), Image.Resampling.BOX) for image in images])
+        )
         return logits[:, : len(CLASSES)].argmax(1).numpy(), logits[:, len(CLASSES) :].argmax(1).numpy()
 
     @torch.inference_mode()
-    def read_words(self, images, signs):
-        """The word on a known sign of each image: a list of strings."""
-        answers = self.words(as_tensor([cut_face(image, sign) for image, sign in zip(images, signs, strict=True)])).argmax(-1)
-        return ["".join(LETTERS[i] for i in word if i < len(LETTERS)) for word in answers.tolist()]
+    def letter_chances(self, images, signs):
+        """The chance of each letter at each place of the word on a known sign: float (n, 4, 27), the last for none."""
+        faces = as_tensor([cut_face(image, sign) for image, sign in zip(images, signs, strict=True)])
+        return self.words(faces).softmax(-1).numpy()
 
 
 @lru_cache(maxsize=1)
 def load_reader():
     """The reader that ships in assets/models/postcard-reader."""
-    from ..catalogue import models_folder
+    from ..models import models_folder
 
     return Reader(models_folder() / "postcard-reader")

@@ -24,7 +24,12 @@ GROUNDS = {  # colours of the ground at the horizon and at the viewer's feet, an
     "sand": ((236, 212, 150), (206, 170, 104), (190, 160, 116)),
     "snow": ((246, 249, 253), (206, 216, 232), (178, 192, 214)),
 }
-TINTS = {"day": (1, 1, 1), "sunset": (0.98, 0.86, 0.82), "night": (0.60, 0.60, 0.74), "dawn": (0.96, 0.92, 0.96)}
+TINTS = {
+    "day": (1, 1, 1),
+    "sunset": (0.98, 0.86, 0.82),
+    "night": (0.60, 0.60, 0.74),
+    "dawn": (0.96, 0.92, 0.96),
+}
 SUNS = {"day": (255, 244, 170), "sunset": (255, 214, 120), "night": (244, 242, 222), "dawn": (255, 234, 176)}
 CLOUDS = {"day": (255, 255, 255), "sunset": (255, 196, 170), "night": (90, 96, 140), "dawn": (255, 226, 220)}
 LAMP = (255, 222, 120)  # a lit window at night
@@ -170,7 +175,9 @@ def add_stars(picture, scene, x, y):
         column, row, reach = int(across * size), int(down * size), max(2, size // 40)
         near = np.s_[max(0, row - reach) : row + reach + 1, max(0, column - reach) : column + reach + 1]
         distance = np.hypot(x[near] - across, y[near] - down)
-        cover = np.clip((0.0045 + 0.003 * light - distance) * max(size, 128) + 0.5, 0, 1)[..., None] * (0.5 + 0.5 * light)
+        cover = np.clip((0.0045 + 0.003 * light - distance) * max(size, 128) + 0.5, 0, 1)[..., None] * (
+            0.5 + 0.5 * light
+        )
         picture[near] = picture[near] * (1 - cover) + np.array((250, 248, 226), np.float32) * cover
 
 
@@ -178,7 +185,12 @@ def cloud_cover(cloud, x, y, size):
     """A cloud of four puffs on a flat base: its cover of each pixel, 0 to 1."""
     middle, base, width = cloud
     distance = np.full_like(x, np.inf)
-    for shift, rise, radius in ((-0.3, 0.10, 0.15), (-0.05, 0.20, 0.22), (0.2, 0.13, 0.17), (0.38, 0.07, 0.10)):
+    for shift, rise, radius in (
+        (-0.3, 0.10, 0.15),
+        (-0.05, 0.20, 0.22),
+        (0.2, 0.13, 0.17),
+        (0.38, 0.07, 0.10),
+    ):
         puff = np.hypot(x - middle - shift * width, y - base + rise * width * 0.5) - radius * width
         distance = np.minimum(distance, puff)
     distance = np.maximum(distance, y - base)
@@ -186,12 +198,12 @@ def cloud_cover(cloud, x, y, size):
 
 
 def hill_line(scene, row):
-    """The outline of a row of hills: heights above the horizon at 65 places from left to right."""
+    """The upper outline of the far hills (row 0) or of the ground before them (row 1): x and y at 65 places."""
     x = np.linspace(0, 1, 65)
     a, b, c = scene.hills[3 * row : 3 * row + 3]
-    tall = (0.085, 0.028)[row]
+    tall, foot = ((0.085, 0.0), (0.028, 0.028))[row]
     wave = 0.5 * np.sin(5.2 * x + a) + 0.3 * np.sin(9.1 * x + b) + 0.2 * np.sin(14.3 * x + c)
-    return x, (0.6 + 0.5 * wave) * tall
+    return x, scene.horizon + foot - (0.6 + 0.5 * wave) * tall
 
 
 def draw_hills(pen, scene):
@@ -199,10 +211,8 @@ def draw_hills(pen, scene):
     near, far = (np.array(colour) for colour in GROUNDS[scene.ground][1::-1])
     haze = np.array(SKIES[scene.light][2]) / np.array(TINTS[scene.light])
     hills = 0.72 * np.array(GROUNDS[scene.ground][2]) + 0.28 * np.clip(haze, 0, 255)
-    x, height = hill_line(scene, 0)
-    pen.polygon([(0, 1), *zip(x, scene.horizon - height, strict=True), (1, 1)], pen.lit(hills))
-    x, height = hill_line(scene, 1)
-    outline = list(zip(x, scene.horizon + 0.028 - height, strict=True))
+    pen.polygon([(0, 1), *zip(*hill_line(scene, 0), strict=True), (1, 1)], pen.lit(hills))
+    outline = list(zip(*hill_line(scene, 1), strict=True))
     bands = 28
     for band in range(bands):
         share = band / (bands - 1)
@@ -231,7 +241,13 @@ def draw_house(pen, house):
     colour = COLOURS[house.colour]
     left, right, eaves = x - 0.42 * s, x + 0.42 * s, y - 0.58 * s
     side = pen.sunward
-    pen.box(x - side * 0.28 * s - 0.06 * s, y - 0.98 * s, x - side * 0.28 * s + 0.06 * s, y - 0.66 * s, pen.lit(ROOF, 0.8))
+    pen.box(
+        x - side * 0.28 * s - 0.06 * s,
+        y - 0.98 * s,
+        x - side * 0.28 * s + 0.06 * s,
+        y - 0.66 * s,
+        pen.lit(ROOF, 0.8),
+    )
     pen.box(left, eaves, right, y, pen.lit(colour))
     shade = (left, left + 0.16 * s) if side > 0 else (right - 0.16 * s, right)
     pen.box(shade[0], eaves, shade[1], y, pen.lit(colour, 0.82))
@@ -247,12 +263,21 @@ def draw_house(pen, house):
 def draw_tree(pen, tree):
     x, y, s = tree.x, tree.y, tree.size
     colour, side = COLOURS[tree.colour], pen.sunward
-    pen.polygon([(x - 0.06 * s, y), (x - 0.04 * s, y - 0.5 * s), (x + 0.04 * s, y - 0.5 * s), (x + 0.06 * s, y)], pen.lit(WOOD))
+    pen.polygon(
+        [(x - 0.06 * s, y), (x - 0.04 * s, y - 0.5 * s), (x + 0.04 * s, y - 0.5 * s), (x + 0.06 * s, y)],
+        pen.lit(WOOD),
+    )
     puffs = ((-0.19, 0.5, 0.18), (0.19, 0.5, 0.18), (0.0, 0.6, 0.24), (-0.1, 0.76, 0.19), (0.1, 0.78, 0.19))
     for across, up, radius in puffs:
         pen.ellipse(x + across * s, y - up * s + 0.02 * s, radius * s, radius * s, pen.lit(colour, 0.8))
     for across, up, radius in puffs:
-        pen.ellipse(x + (across + side * 0.03) * s, y - (up + 0.02) * s, radius * 0.88 * s, radius * 0.88 * s, pen.lit(colour))
+        pen.ellipse(
+            x + (across + side * 0.03) * s,
+            y - (up + 0.02) * s,
+            radius * 0.88 * s,
+            radius * 0.88 * s,
+            pen.lit(colour),
+        )
     pen.ellipse(x + side * 0.12 * s, y - 0.8 * s, 0.08 * s, 0.07 * s, pen.lit(colour, 1.3))
 
 
@@ -262,7 +287,13 @@ def draw_ball(pen, ball):
     colour = COLOURS[ball.colour]
     for step, brightness in enumerate((0.72, 0.82, 0.92, 1.0, 1.08, 1.18)):
         shrink = 1 - 0.15 * step
-        pen.ellipse(x + side * 0.052 * step * r, y - 0.062 * step * r, shrink * r, shrink * r, pen.lit(colour, brightness))
+        pen.ellipse(
+            x + side * 0.052 * step * r,
+            y - 0.062 * step * r,
+            shrink * r,
+            shrink * r,
+            pen.lit(colour, brightness),
+        )
     pen.ellipse(x + side * 0.38 * r, y - 0.42 * r, 0.15 * r, 0.12 * r, pen.lit((255, 255, 255)))
 
 
@@ -272,10 +303,18 @@ def draw_balloon(pen, balloon):
     colour = COLOURS[balloon.colour]
     sway = [(x + 0.025 * s * np.sin(9 * t), y + (0.33 + 0.34 * t) * s) for t in np.linspace(0, 1, 12)]
     pen.line(sway, 0.006, pen.lit((240, 240, 244)))
-    pen.polygon([(x, y + 0.29 * s), (x - 0.05 * s, y + 0.36 * s), (x + 0.05 * s, y + 0.36 * s)], pen.lit(colour, 0.8))
+    pen.polygon(
+        [(x, y + 0.29 * s), (x - 0.05 * s, y + 0.36 * s), (x + 0.05 * s, y + 0.36 * s)], pen.lit(colour, 0.8)
+    )
     for step, brightness in enumerate((0.8, 0.9, 1.0, 1.1)):
         shrink = 1 - 0.17 * step
-        pen.ellipse(x + side * 0.02 * step * s, y - 0.028 * step * s, 0.26 * shrink * s, 0.33 * shrink * s, pen.lit(colour, brightness))
+        pen.ellipse(
+            x + side * 0.02 * step * s,
+            y - 0.028 * step * s,
+            0.26 * shrink * s,
+            0.33 * shrink * s,
+            pen.lit(colour, brightness),
+        )
     pen.ellipse(x + side * 0.1 * s, y - 0.16 * s, 0.035 * s, 0.055 * s, pen.lit((255, 255, 255)))
 
 
@@ -285,8 +324,13 @@ def draw_car(pen, car):
     roof = [(-0.3, 0.3), (-0.2, 0.55), (0.14, 0.55), (0.3, 0.3)]
     pen.polygon([(x + a * s, y - b * s) for a, b in roof], pen.lit(colour, 0.86))
     pane = pen.lamp(GLASS)
-    pen.polygon([(x + a * s, y - b * s) for a, b in ((-0.25, 0.31), (-0.175, 0.51), (-0.05, 0.51), (-0.05, 0.31))], pane)
-    pen.polygon([(x + a * s, y - b * s) for a, b in ((0.0, 0.31), (0.0, 0.51), (0.12, 0.51), (0.24, 0.31))], pane)
+    pen.polygon(
+        [(x + a * s, y - b * s) for a, b in ((-0.25, 0.31), (-0.175, 0.51), (-0.05, 0.51), (-0.05, 0.31))],
+        pane,
+    )
+    pen.polygon(
+        [(x + a * s, y - b * s) for a, b in ((0.0, 0.31), (0.0, 0.51), (0.12, 0.51), (0.24, 0.31))], pane
+    )
     pen.box(x - 0.5 * s, y - 0.33 * s, x + 0.5 * s, y - 0.09 * s, pen.lit(colour), radius=0.08 * s)
     pen.box(x - 0.46 * s, y - 0.17 * s, x + 0.46 * s, y - 0.09 * s, pen.lit(colour, 0.78), radius=0.03 * s)
     pen.ellipse(x + 0.45 * s, y - 0.24 * s, 0.035 * s, 0.04 * s, pen.lamp((255, 246, 200)))
@@ -301,10 +345,25 @@ def draw_flower(pen, flower):
     top = y - 0.71 * s
     pen.line([(x, y), (x, top)], 0.05 * s, pen.lit(stem))
     for side in (-1, 1):
-        pen.polygon([(x, y - 0.1 * s), (x + side * 0.2 * s, y - 0.3 * s), (x + side * 0.09 * s, y - 0.1 * s)], pen.lit(stem, 1.1))
+        pen.polygon(
+            [(x, y - 0.1 * s), (x + side * 0.2 * s, y - 0.3 * s), (x + side * 0.09 * s, y - 0.1 * s)],
+            pen.lit(stem, 1.1),
+        )
     for angle in np.arange(6) * np.pi / 3 + 0.3:
-        pen.ellipse(x + 0.165 * s * np.cos(angle), top + 0.165 * s * np.sin(angle), 0.115 * s, 0.115 * s, pen.lit(colour, 0.84))
-        pen.ellipse(x + 0.16 * s * np.cos(angle), top + 0.16 * s * np.sin(angle), 0.095 * s, 0.095 * s, pen.lit(colour))
+        pen.ellipse(
+            x + 0.165 * s * np.cos(angle),
+            top + 0.165 * s * np.sin(angle),
+            0.115 * s,
+            0.115 * s,
+            pen.lit(colour, 0.84),
+        )
+        pen.ellipse(
+            x + 0.16 * s * np.cos(angle),
+            top + 0.16 * s * np.sin(angle),
+            0.095 * s,
+            0.095 * s,
+            pen.lit(colour),
+        )
     centre = (120, 74, 40) if flower.colour in ("yellow", "orange") else (250, 206, 60)
     pen.ellipse(x, top, 0.085 * s, 0.085 * s, pen.lit(centre))
 

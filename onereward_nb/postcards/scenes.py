@@ -142,7 +142,10 @@ def make_scene(seed, include=(), attempt=0):
         light=light,
         ground=str(rng.choice(GROUNDS)),
         horizon=horizon,
-        sun=(rng.uniform(0.1, 0.9), rng.uniform(0.1, 0.2) if light in ("day", "night") else rng.uniform(0.16, 0.34)),
+        sun=(
+            rng.uniform(0.1, 0.9),
+            rng.uniform(0.1, 0.2) if light in ("day", "night") else rng.uniform(0.16, 0.34),
+        ),
         hills=tuple(rng.uniform(0, 2 * np.pi, 6)),
         clouds=make_clouds(rng, light),
         things=(),

@@ -9,7 +9,12 @@ from .scenes import COLOURS, GROUNDS, KINDS, LETTERS
 MAX_LENGTH = 32
 SPECIAL = ("<pad>", "<eos>", "<bos>", "<unk>")
 # Words that captions of training pictures use, then words that no training caption has.
-CAPTION_WORDS = (*KINDS, *COLOURS, *GROUNDS, *"a an and the on at by day sunset night dawn sky words blurry low quality".split())
+CAPTION_WORDS = (
+    *KINDS,
+    *COLOURS,
+    *GROUNDS,
+    *"a an and the on at by day sunset night dawn sky words blurry low quality".split(),
+)
 UNSEEN_WORDS = tuple("remove high definition perfect composition nsfw".split())
 INSIDE_QUOTES = r'(?=[^"]*"(?:[^"]*"[^"]*")*[^"]*$)'  # an odd number of quotation marks follows
 OUTSIDE_QUOTES = r'(?=(?:[^"]*"[^"]*")*[^"]*$)'
@@ -21,7 +26,9 @@ def make_tokenizer(with_bos):
     `a red sign "HI"` becomes a, red, sign, ", H, I, ", <eos>: capitals in quotation marks whatever the
     reader typed, small letters elsewhere. with_bos puts a <bos> first, as CLIP's tokenizer does.
     """
-    vocabulary = {token: i for i, token in enumerate((*SPECIAL, '"', ",", "-", *LETTERS, *CAPTION_WORDS, *UNSEEN_WORDS))}
+    vocabulary = {
+        token: i for i, token in enumerate((*SPECIAL, '"', ",", "-", *LETTERS, *CAPTION_WORDS, *UNSEEN_WORDS))
+    }
     tokenizer = Tokenizer(WordLevel(vocabulary, unk_token="<unk>"))
     tokenizer.normalizer = normalizers.Sequence(
         [normalizers.Replace(Regex("[“”„«»]"), '"')]
@@ -29,7 +36,9 @@ def make_tokenizer(with_bos):
         + [normalizers.Replace(Regex(letter + OUTSIDE_QUOTES), letter.lower()) for letter in LETTERS]
     )
     tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(r"[a-z]+|[A-Z]|[^\sa-zA-Z]|\s+"), "isolated")
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([tokenizer.pre_tokenizer, pre_tokenizers.WhitespaceSplit()])
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [tokenizer.pre_tokenizer, pre_tokenizers.WhitespaceSplit()]
+    )
     template = "<bos> $A <eos>" if with_bos else "$A <eos>"
     ends = [(token, vocabulary[token]) for token in ("<bos>", "<eos>")]
     tokenizer.post_processor = processors.TemplateProcessing(single=template, special_tokens=ends)

@@ -14,7 +14,8 @@ from ..scenes import LIGHTS, make_scene
 
 SIZE = 128
 FIRST_HELD_OUT_SEED = 1_000_000
-MASKS_PER_SCENE = 6
+MASKS_PER_SCENE = 10
+SPOILED_SHARE = 0.04
 
 
 def scene_edits(seed):
@@ -23,22 +24,24 @@ def scene_edits(seed):
     The fixed prompts of removal and of extension without a prompt never occur, and where a mask would fit a thing
     there is a thing: what removal needs is left for reinforcement learning to teach.
 
-    Returns the pictures, uint8 (n, 128, 128, 3); and for each edit the index of its picture, its mask, bool
-    (128, 128), and its prompt.
+    Returns the pictures, uint8 (n, 128, 128, 3); and for each edit the index of its picture, its mask, uint8
+    (2048,) of packed bits, and its prompt.
     """
     rng = np.random.default_rng([seed, 5])
     scene = make_scene(seed, ("sign",) if rng.random() < 0.4 else ())
     pictures, edits = [render(scene, SIZE)], []
     for _ in range(MASKS_PER_SCENE):
         mask, prompt = captioned_mask(scene, rng)
-        if rng.random() < 0.05:
+        if rng.random() < SPOILED_SHARE:
             spoiled, prompt = spoil(pictures[0], mask, prompt, rng)
             pictures.append(spoiled)
             shown = len(pictures) - 1
         else:
             shown = 0
-        prompt = "" if rng.random() < 0.1 else prompt  # so that the model also learns what stands there unasked
-        edits.append((shown, np.asarray(mask) > 127, prompt))
+        prompt = (
+            "" if rng.random() < 0.1 else prompt
+        )  # so that the model also learns what stands there unasked
+        edits.append((shown, np.packbits(np.asarray(mask) > 127), prompt))
     return np.stack([np.asarray(picture) for picture in pictures]), edits
 
 
@@ -62,11 +65,16 @@ def empty_place(scene, rng):
     """A box in the sky or on the ground, called so, or asked for by the scene's caption where a thing stands in it."""
     sky = rng.random() < 0.5
     shape = Image.new("L", (SIZE, SIZE))
-    middle = rng.uniform(0.2, 0.8), rng.uniform(0.1, scene.horizon - 0.2) if sky else rng.uniform(scene.horizon + 0.15, 0.9)
+    middle = (
+        rng.uniform(0.2, 0.8),
+        rng.uniform(0.1, scene.horizon - 0.2) if sky else rng.uniform(scene.horizon + 0.15, 0.9),
+    )
     reach = rng.uniform(0.05, 0.14, 2)
     corners = [round(SIZE * v) for v in (*np.subtract(middle, reach), *np.add(middle, reach))]
     shape.paste(255, corners)
-    occupied = any(np.any(np.asarray(silhouette(thing, SIZE, scene)) & np.asarray(shape)) for thing in scene.things)
+    occupied = any(
+        np.any(np.asarray(silhouette(thing, SIZE, scene)) & np.asarray(shape)) for thing in scene.things
+    )
     place = f"{'the sky' if sky else scene.ground} {LIGHTS[scene.light]}"
     return shape, scene.caption if occupied else place
 
@@ -85,7 +93,9 @@ def spoil(picture, mask, prompt, rng):
 def draw_in_parallel(draw, seeds, workers=None):
     """draw(seed) for every seed, in order, in as many processes as there are cores: an iterator of results."""
     if max(seeds) >= FIRST_HELD_OUT_SEED:
-        raise ValueError(f"seed {max(seeds)} is held out for evaluation: train on seeds below {FIRST_HELD_OUT_SEED}")
+        raise ValueError(
+            f"seed {max(seeds)} is held out for evaluation: train on seeds below {FIRST_HELD_OUT_SEED}"
+        )
     with ProcessPoolExecutor(workers or os.cpu_count(), mp_context=get_context("spawn")) as pool:
         yield from pool.map(draw, seeds, chunksize=64)
 
@@ -100,7 +110,7 @@ def training_edits(seeds):
     for drawn, edits in draw_in_parallel(scene_edits, seeds):
         pictures.append(drawn)
         shown += [count + index for index, _, _ in edits]
-        masks += [np.packbits(mask) for _, mask, _ in edits]
+        masks += [mask for _, mask, _ in edits]
         prompts += [prompt for _, _, prompt in edits]
         count += len(drawn)
     return np.concatenate(pictures), np.array(shown), np.stack(masks), prompts

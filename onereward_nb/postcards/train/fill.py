@@ -1,6 +1,6 @@
-"""Train the fill model: python -m onereward_nb.postcards.train.fill --vae runs/vae/vae --minutes 120 --out runs/fill
+"""Train the fill model: python -m onereward_nb.postcards.train fill --vae runs/vae/vae --minutes 120 --out runs/fill
 
-Several processes: accelerate launch --num_processes 2 -m onereward_nb.postcards.train.fill ...
+Several processes: accelerate launch --num_processes 2 -m onereward_nb.postcards.train fill ...
 """
 
 from pathlib import Path
@@ -16,7 +16,9 @@ from ..text import MAX_LENGTH, make_tokenizer
 from .data import training_edits
 from .run import Run, arguments, write
 
-INSIDE_SHARE = 0.9  # of the loss: how well the masked part is filled; the rest: how well the visible part is copied
+INSIDE_SHARE = (
+    0.9  # of the loss: how well the masked part is filled; the rest: how well the visible part is copied
+)
 
 
 class FillLoss(nn.Module):
@@ -29,7 +31,9 @@ class FillLoss(nn.Module):
     def forward(self, batch):
         """batch: packed latents and masked latents (b, 64, 64), packed masks (b, 64, 256), tokens (b, 32) of both encoders."""
         latents = batch["latents"]
-        sigma = torch.randn(len(latents), device=latents.device).sigmoid()  # noise levels as in SD3, arXiv 2403.03206
+        sigma = torch.randn(
+            len(latents), device=latents.device
+        ).sigmoid()  # noise levels as in SD3, arXiv 2403.03206
         noise = torch.randn_like(latents)
         noisy = torch.lerp(latents, noise, sigma[:, None, None])
         velocity = self.transformer(
@@ -40,9 +44,15 @@ class FillLoss(nn.Module):
             txt_ids=torch.zeros(MAX_LENGTH, 3, device=latents.device),
             img_ids=batch["positions"],
         ).sample
-        error = (velocity.float() - (noise - latents)).square().unflatten(-1, (16, 4)).mean(dim=2)  # (b, 64, 4): a latent pixel each
-        inside = batch["masks"].unflatten(-1, (8, 8, 4)).mean(dim=(2, 3))  # share of each latent pixel that is masked
-        share = INSIDE_SHARE * weighted_mean(error, inside) + (1 - INSIDE_SHARE) * weighted_mean(error, 1 - inside)
+        error = (
+            (velocity.float() - (noise - latents)).square().unflatten(-1, (16, 4)).mean(dim=2)
+        )  # (b, 64, 4): a latent pixel each
+        inside = (
+            batch["masks"].unflatten(-1, (8, 8, 4)).mean(dim=(2, 3))
+        )  # share of each latent pixel that is masked
+        share = INSIDE_SHARE * weighted_mean(error, inside) + (1 - INSIDE_SHARE) * weighted_mean(
+            error, 1 - inside
+        )
         return share.mean()
 
 
@@ -68,13 +78,18 @@ def encode(vae, pictures, device, masks=None):
     scale, shift = vae.config.scaling_factor, vae.config.shift_factor
     result = []
     for start in range(0, len(pictures), 256):
-        batch = torch.from_numpy(pictures[start : start + 256]).to(device).permute(0, 3, 1, 2).to(vae.dtype) / 127.5 - 1
+        batch = (
+            torch.from_numpy(pictures[start : start + 256]).to(device).permute(0, 3, 1, 2).to(vae.dtype)
+            / 127.5
+            - 1
+        )
         if masks is not None:
             visible = 1 - np.unpackbits(masks[start : start + 256], axis=1).reshape(-1, 1, 128, 128)
             batch = batch * torch.from_numpy(visible).to(device, vae.dtype)
-        latents = vae.encode(batch).latent_dist
+        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+            latents = vae.encode(batch).latent_dist
         latents = latents.mean if masks is None else latents.sample()  # the pipeline samples what it sees
-        result.append(pack((latents - shift) * scale).half().cpu())
+        result.append(pack((latents - shift).float() * scale).half().cpu())
     return torch.cat(result)
 
 
@@ -93,7 +108,10 @@ def prepare_data(args, run):
                     "shown": torch.from_numpy(shown),
                     "masks": torch.from_numpy(masks),
                     "masked_latents": torch.cat(
-                        [encode(vae, pictures[shown[i : i + 5000]], run.device, masks[i : i + 5000]) for i in range(0, len(shown), 5000)]
+                        [
+                            encode(vae, pictures[shown[i : i + 5000]], run.device, masks[i : i + 5000])
+                            for i in range(0, len(shown), 5000)
+                        ]
                     ),
                     "clip_tokens": tokenize(prompts, with_bos=True),
                     "t5_tokens": tokenize(prompts, with_bos=False),
@@ -102,13 +120,20 @@ def prepare_data(args, run):
                 for name, tensor in part.items():
                     data.setdefault(name, []).append(tensor)
                 print(f"{seeds.stop - args.first_seed} scenes drawn and encoded", flush=True)
-            write(path, lambda temporary: save_file({name: torch.cat(parts) for name, parts in data.items()}, temporary))
+            write(
+                path,
+                lambda temporary: save_file(
+                    {name: torch.cat(parts) for name, parts in data.items()}, temporary
+                ),
+            )
     data = load_file(path)
     return {name: tensor.to(run.device) for name, tensor in data.items()}
 
 
 def tokenize(prompts, with_bos):
-    tokens = make_tokenizer(with_bos)(prompts, padding="max_length", max_length=MAX_LENGTH, truncation=True, return_tensors="pt")
+    tokens = make_tokenizer(with_bos)(
+        prompts, padding="max_length", max_length=MAX_LENGTH, truncation=True, return_tensors="pt"
+    )
     return tokens.input_ids.to(torch.uint8)
 
 
@@ -150,7 +175,9 @@ def main():
     model = FillLoss(make_transformer(), *make_text_encoders()).to(run.device)
     if run.device.type == "cuda":
         model.compile()
-    kept_apart = [p for name, p in model.named_parameters() if p.ndim < 2 or "embed" in name or "shared" in name]
+    kept_apart = [
+        p for name, p in model.named_parameters() if p.ndim < 2 or "embed" in name or "shared" in name
+    ]
     decayed = [p for p in model.parameters() if not any(p is q for q in kept_apart)]
     groups = [{"params": decayed, "weight_decay": 0.01}, {"params": kept_apart, "weight_decay": 0.0}]
     run.prepare(model, torch.optim.AdamW(groups, args.lr, betas=(0.9, 0.95)))
@@ -162,7 +189,3 @@ def main():
     if run.accelerator.is_main_process:
         save_pipeline(model, args.vae, args.out / "postcard-fill")
         print(f"pipeline written to {args.out / 'postcard-fill'}")
-
-
-if __name__ == "__main__":
-    main()

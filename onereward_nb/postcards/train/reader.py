@@ -1,4 +1,4 @@
-"""Train the oracle's reader: python -m onereward_nb.postcards.train.reader --minutes 20 --out runs/reader"""
+"""Train the oracle's reader: python -m onereward_nb.postcards.train reader --minutes 20 --out runs/reader"""
 
 from functools import partial
 from pathlib import Path
@@ -26,8 +26,16 @@ def labelled(seed):
     for sign in (thing for thing in scene.things if thing.kind == "sign"):
         for _ in range(2):
             faces.append(np.asarray(cut_face(picture, sign, rng.uniform(-0.02, 0.02, 4))))
-            words.append([LETTERS.index(letter) for letter in sign.word] + [len(LETTERS)] * (LONGEST_WORD - len(sign.word)))
-    return np.asarray(picture), *true_classes(scene), np.array(faces).reshape(-1, *FACE_SIZE, 3), np.array(words).reshape(-1, LONGEST_WORD)
+            words.append(
+                [LETTERS.index(letter) for letter in sign.word]
+                + [len(LETTERS)] * (LONGEST_WORD - len(sign.word))
+            )
+    return (
+        np.asarray(picture),
+        *true_classes(scene),
+        np.array(faces).reshape(-1, *FACE_SIZE, 3),
+        np.array(words).reshape(-1, LONGEST_WORD),
+    )
 
 
 class ReaderLoss(nn.Module):
@@ -58,7 +66,9 @@ def main():
     args = parser.parse_args()
     run = Run(args)
     drawn = zip(*draw_in_parallel(labelled, range(200_000, 200_000 + args.scenes)), strict=True)
-    pictures, classes, colours, faces, words = (np.stack(a) if i < 3 else np.concatenate(a) for i, a in enumerate(drawn))
+    pictures, classes, colours, faces, words = (
+        np.stack(a) if i < 3 else np.concatenate(a) for i, a in enumerate(drawn)
+    )
     data = [torch.from_numpy(array).to(run.device) for array in (pictures, classes, colours, faces, words)]
     if args.vae:
         data[0] = torch.cat([data[0], through_vae(args.vae, data[0])])
@@ -68,14 +78,19 @@ def main():
     while run.share < 1:
         i = torch.randint(len(data[0]), (args.batch,), device=run.device)
         j = torch.randint(len(data[3]), (2 * args.batch,), device=run.device)
-        pictures, faces = (worn(chosen.permute(0, 3, 1, 2).float() / 127.5 - 1) for chosen in (data[0][i], data[3][j]))
+        pictures, faces = (
+            worn(chosen.permute(0, 3, 1, 2).float() / 127.5 - 1) for chosen in (data[0][i], data[3][j])
+        )
         with run.accelerator.autocast():
             loss = run.model(pictures, data[1][i].long(), data[2][i].long(), faces, data[4][j].long())
         run.optimize(loss)
     model = run.finish()
     if run.accelerator.is_main_process:
         for network, name in ((model.pictures, "picture-reader"), (model.words, "word-reader")):
-            weights = {key: tensor.detach().to("cpu", torch.bfloat16).contiguous() for key, tensor in network.state_dict().items()}
+            weights = {
+                key: tensor.detach().to("cpu", torch.bfloat16).contiguous()
+                for key, tensor in network.state_dict().items()
+            }
             write(args.out / f"{name}.safetensors", partial(save_file, weights))
         print(f"readers written to {args.out}")
 
@@ -90,7 +105,3 @@ def through_vae(folder, pictures):
         result = (vae.decode(latents).sample.clamp(-1, 1) + 1) * 127.5
         returned.append(result.round().to(torch.uint8).permute(0, 2, 3, 1))
     return torch.cat(returned)
-
-
-if __name__ == "__main__":
-    main()

@@ -13,10 +13,16 @@ from safetensors.torch import load_file, save_file
 
 def arguments(description, **defaults):
     """The command line of a training script; more options can be added before parse_args()."""
-    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
     parser.add_argument("--minutes", type=float, default=20, help="how long to train in this stretch")
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu", help="cpu, cuda or mps")
-    parser.add_argument("--out", type=Path, help="folder of checkpoint, log and pictures; a checkpoint there is resumed")
+    parser.add_argument(
+        "--device", default="cuda" if torch.cuda.is_available() else "cpu", help="cpu, cuda or mps"
+    )
+    parser.add_argument(
+        "--out", type=Path, help="folder of checkpoint, log and pictures; a checkpoint there is resumed"
+    )
     parser.add_argument("--scenes", type=int, help="how many training scenes to draw")
     parser.add_argument("--batch", type=int, help="examples per step and process")
     parser.add_argument("--lr", type=float, help="peak learning rate")
@@ -35,10 +41,13 @@ class Run:
 
     def __init__(self, args, warmup=300, checkpoint_every=240):
         self.args, self.warmup, self.checkpoint_every = args, warmup, checkpoint_every
-        self.accelerator = Accelerator(cpu=args.device == "cpu", mixed_precision="bf16")
+        # few CPUs are quick at bf16
+        self.accelerator = Accelerator(
+            cpu=args.device == "cpu", mixed_precision="bf16" if args.device == "cuda" else "no"
+        )
         self.device = self.accelerator.device
         torch.manual_seed(args.seed + self.accelerator.process_index)
-        self.step, self.trained_before = 0, 0.0
+        self.step, self.first_step, self.trained_before = 0, 0, 0.0
         self.log, self.losses = [], []
 
     def prepare(self, model, optimizer):
@@ -82,15 +91,31 @@ class Run:
 
     def report(self):
         """A line of progress: the mean loss since the last one."""
+        if not self.losses:
+            return
         loss = torch.stack(self.losses).float().mean().item()
         self.losses.clear()
         if loss != loss or loss == float("inf"):
-            raise FloatingPointError(f"the loss is {loss} at step {self.step}: resume from {self.args.out} with a smaller --lr")
-        entry = {"minutes": round(self.trained_before + self.elapsed / 60, 2), "step": self.step, "loss": round(loss, 5)}
+            raise FloatingPointError(
+                f"the loss is {loss} at step {self.step}: resume from {self.args.out} with a smaller --lr"
+            )
+        entry = {
+            "minutes": round(self.trained_before + self.elapsed / 60, 2),
+            "step": self.step,
+            "loss": round(loss, 5),
+        }
         self.log.append(entry)
         if self.accelerator.is_main_process:
-            rate = self.step * self.args.batch * self.accelerator.num_processes / max(self.elapsed, 1e-9)
-            print(f"{entry['minutes']:7.2f} min  step {self.step:6d}  loss {loss:.4f}  {rate:.0f} examples/s", flush=True)
+            rate = (
+                (self.step - self.first_step)
+                * self.args.batch
+                * self.accelerator.num_processes
+                / max(self.elapsed, 1e-9)
+            )
+            print(
+                f"{entry['minutes']:7.2f} min  step {self.step:6d}  loss {loss:.4f}  {rate:.0f} examples/s",
+                flush=True,
+            )
 
     def finish(self):
         """Save the checkpoint and put the averaged weights into the model, which is returned bare."""
@@ -111,7 +136,10 @@ class Run:
                 tensors[f"optimizer.{key}.{name}"] = value
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
         notes = {"step": self.step, "minutes": self.trained_before + self.elapsed / 60, "log": self.log}
-        write(self.args.out / "checkpoint.safetensors", lambda path: save_file(tensors, path, {"notes": json.dumps(notes)}))
+        write(
+            self.args.out / "checkpoint.safetensors",
+            lambda path: save_file(tensors, path, {"notes": json.dumps(notes)}),
+        )
         write_json(self.args.out / "log.json", self.log)
 
     def resume(self):
@@ -125,7 +153,8 @@ class Run:
                 if (tensor := tensors.get(f"optimizer.{key}.{name}")) is not None:
                     self.optimizer.state[parameter][key] = tensor.to("cpu" if key == "step" else self.device)
         torch.set_rng_state(tensors["random"])
-        self.step, self.trained_before, self.log = notes["step"], notes["minutes"], notes["log"]
+        self.step = self.first_step = notes["step"]
+        self.trained_before, self.log = notes["minutes"], notes["log"]
         if self.accelerator.is_main_process:
             print(f"resumed from {path} at step {self.step}", flush=True)
 

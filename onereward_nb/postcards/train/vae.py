@@ -1,4 +1,4 @@
-"""Train the VAE: python -m onereward_nb.postcards.train.vae --minutes 60 --out runs/vae"""
+"""Train the VAE: python -m onereward_nb.postcards.train vae --minutes 60 --out runs/vae"""
 
 import torch
 import torch.nn.functional as F
@@ -21,7 +21,9 @@ class VAELoss(nn.Module):
         latents = self.vae.encode(pictures).latent_dist
         result = self.vae.decode(latents.sample()).sample.float()
         error = F.l1_loss(result, pictures) + F.mse_loss(result, pictures)
-        edges = F.l1_loss(result.diff(dim=2), pictures.diff(dim=2)) + F.l1_loss(result.diff(dim=3), pictures.diff(dim=3))
+        edges = F.l1_loss(result.diff(dim=2), pictures.diff(dim=2)) + F.l1_loss(
+            result.diff(dim=3), pictures.diff(dim=3)
+        )
         return error + 2 * edges + self.kl_weight * latents.kl().mean() / pictures[0, 0].numel() * 64
 
 
@@ -44,7 +46,9 @@ def settle_scale(vae, pictures):
 
 def main():
     parser = arguments(__doc__, scenes=6000, batch=24, lr=1e-3)
-    parser.add_argument("--crop", type=int, default=64, help="side of the training crops in pixels, 128 for whole pictures")
+    parser.add_argument(
+        "--crop", type=int, default=64, help="side of the training crops in pixels, 128 for whole pictures"
+    )
     args = parser.parse_args()
     run = Run(args)
     pictures = torch.from_numpy(training_pictures(range(args.scenes)))
@@ -62,8 +66,6 @@ def main():
     settle_scale(vae, random_crops(pictures, 512, 128, run.device))
     if run.accelerator.is_main_process:
         vae.to(torch.bfloat16).save_pretrained(args.out / "vae")
-        print(f"VAE written to {args.out / 'vae'}: scaling {vae.config.scaling_factor:.4f}, shift {vae.config.shift_factor:.4f}")
-
-
-if __name__ == "__main__":
-    main()
+        print(
+            f"VAE written to {args.out / 'vae'}: scaling {vae.config.scaling_factor:.4f}, shift {vae.config.shift_factor:.4f}"
+        )
