@@ -50,6 +50,8 @@ def as_mask(mask):
     """
     if isinstance(mask, (str, Path, Image.Image)):
         mask = _opened(mask)
+        if mask.mode == "L":  # as all masks made here are
+            return mask.point(lambda value: 255 if value >= 128 else 0)
         painted = _from_pil(mask, over_white=False).mean(axis=2) >= 0.5
         if _has_transparency(mask) and painted.all() | ~painted.any():
             raise ValueError(

@@ -4,7 +4,9 @@ All are PIL images of mode L, 255 where the picture is to be made anew.
 """
 
 import numpy as np
-from PIL import Image, ImageChops, ImageDraw, ImageFilter
+from PIL import Image, ImageFilter
+
+from .. import masks
 
 
 def around(shape, rng):
@@ -13,66 +15,43 @@ def around(shape, rng):
     shape: mode L, 255 where there is something to be covered.
     """
     draw = rng.choice((loose_box, oval, brush, blob), p=(0.4, 0.15, 0.2, 0.25))
-    return ImageChops.lighter(draw(shape, rng), grow(shape, 0.012 * shape.width))
-
-
-def grow(shape, pixels):
-    """The shape, wider by so many pixels on every side."""
-    left = max(1, round(pixels))
-    while (
-        left > 0
-    ):  # a box blur is nonzero where the shape is in reach, and far quicker than a maximum filter
-        shape = shape.filter(ImageFilter.BoxBlur(min(left, 5))).point(lambda value: 255 * (value > 0))
-        left -= 5
-    return shape
+    return masks.union(draw(shape, rng), masks.grow(shape, round(0.012 * shape.width)))
 
 
 def padded_box(shape, rng, least=0.02, most=0.10):
     """The bounding box of a shape, wider on each side by a random share of the picture's side."""
     side = shape.width
     left, top, right, bottom = shape.getbbox()
-    pad = rng.uniform(least, most, 4) * side
-    return (
-        max(0, left - pad[0]),
-        max(0, top - pad[1]),
-        min(side, right + pad[2]),
-        min(side, bottom + pad[3]),
-    )
+    pad = (rng.uniform(least, most, 4) * side).round().astype(int).tolist()
+    return max(0, left - pad[0]), max(0, top - pad[1]), min(side, right + pad[2]), min(side, bottom + pad[3])
 
 
 def loose_box(shape, rng):
-    return draw_on(shape, lambda canvas: canvas.rectangle(whole(padded_box(shape, rng)), fill=255))
+    return masks.box(shape, *padded_box(shape, rng))
 
 
 def oval(shape, rng):
     left, top, right, bottom = padded_box(shape, rng, 0.0, 0.06)
-    wide, tall = 0.18 * (right - left), 0.18 * (bottom - top)
-    box = whole((left - wide, top - tall, right + wide, bottom + tall))
-    return draw_on(shape, lambda canvas: canvas.ellipse(box, fill=255))
+    wide, tall = round(0.18 * (right - left)), round(0.18 * (bottom - top))
+    return masks.ellipse(shape, left - wide, top - tall, right + wide, bottom + tall)
 
 
 def brush(shape, rng):
     """Strokes to and fro over the shape with a round brush."""
     left, top, right, bottom = padded_box(shape, rng, 0.0, 0.05)
     radius = rng.uniform(0.04, 0.08) * shape.width
-    rows = np.arange(top, bottom + radius, 1.3 * radius)
     path = []
-    for row, height in enumerate(rows):
+    for row, height in enumerate(np.arange(top, bottom + radius, 1.3 * radius)):
         ends = (left, right) if row % 2 else (right, left)
         path += [(x + rng.normal(0, 0.4 * radius), height + rng.normal(0, 0.3 * radius)) for x in ends]
-
-    def strokes(canvas):
-        canvas.line(path, fill=255, width=round(2 * radius), joint="curve")
-        for x, y in path:
-            canvas.ellipse((x - radius, y - radius, x + radius, y + radius), fill=255)
-
-    return draw_on(shape, strokes)
+    return masks.stroke(shape, path, 2 * radius)
 
 
 def blob(shape, rng):
     """The outline of the shape, followed loosely."""
     radius = rng.uniform(0.03, 0.07) * shape.width
-    return grow(shape, 1.5 * radius).filter(ImageFilter.GaussianBlur(radius)).point(lambda v: 255 * (v > 110))
+    soft = masks.grow(shape, round(1.5 * radius)).filter(ImageFilter.GaussianBlur(radius))
+    return soft.point(lambda value: 255 * (value > 110))
 
 
 def margins(size, sides):
@@ -92,15 +71,3 @@ def random_sides(rng):
         if sides[one] + sides[other] > 0.6:
             sides[[one, other]] *= 0.6 / (sides[one] + sides[other])
     return tuple(sides)
-
-
-def draw_on(shape, draw):
-    """A new mask of the shape's size with something drawn on it."""
-    mask = Image.new("L", shape.size)
-    draw(ImageDraw.Draw(mask))
-    return mask
-
-
-def whole(box):
-    left, top, right, bottom = box
-    return (round(left), round(top), max(round(left), round(right) - 1), max(round(top), round(bottom) - 1))

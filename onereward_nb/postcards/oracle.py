@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from . import hands
+from .. import masks
 from .reader import FIRST_THING, LETTERS, SIZE, load_reader, true_classes
 from .rendering import render, silhouette
 from .scenes import COLOURS, KINDS, LETTER_WIDTH, SHAPES, Thing
@@ -206,7 +206,7 @@ def connected(region):
 
 
 def grown(region, pixels=2):
-    return np.asarray(hands.grow(Image.fromarray(region.astype(np.uint8) * 255), pixels)) > 0
+    return np.asarray(masks.grow(Image.fromarray(region.astype(np.uint8) * 255), pixels)) > 0
 
 
 def spell(chances):

@@ -3,7 +3,6 @@
 They belong to the oracle: trained on renders alone, never used by a reward model or a policy.
 """
 
-import json
 from functools import lru_cache
 from pathlib import Path
 
@@ -107,7 +106,6 @@ class Reader:
             weights = load_file(Path(folder) / f"{name}.safetensors")
             network.load_state_dict({key: tensor.float() for key, tensor in weights.items()})
             network.eval()
-        self.measured = json.loads((Path(folder) / "accuracy.json").read_text())
 
     @torch.inference_mode()
     def read_pictures(self, images):

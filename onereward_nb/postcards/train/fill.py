@@ -3,6 +3,7 @@
 Several processes: accelerate launch --num_processes 2 -m onereward_nb.postcards.train fill ...
 """
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from torch import nn
 from ..architecture import make_scheduler, make_text_encoders, make_transformer
 from ..text import MAX_LENGTH, make_tokenizer
 from .data import training_edits
-from .run import Run, arguments, write
+from .run import Run, arguments, write, write_json
 
 INSIDE_SHARE = (
     0.9  # of the loss: how well the masked part is filled; the rest: how well the visible part is copied
@@ -162,6 +163,9 @@ def save_pipeline(model, vae, folder):
         transformer=model.transformer,
     )
     pipe.to(torch.bfloat16).save_pretrained(folder)
+    for encoder in ("text_encoder", "text_encoder_2"):  # stored in bf16, opened in float32 as diffusers opens the rest
+        path = folder / encoder / "config.json"
+        write_json(path, json.loads(path.read_text()) | {"dtype": "float32"})
 
 
 def main():

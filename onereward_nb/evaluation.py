@@ -1,0 +1,78 @@
+"""How good is a model? Success rates by ground truth over many seeds, with their intervals."""
+
+from math import sqrt
+
+import numpy as np
+import torch
+
+from .environment import progress
+from .tasks import TASKS
+
+HELD_OUT = 1_000_000  # the first seed that no training and no tuning ever uses
+Z = 1.959964  # of a 95% interval
+
+
+def wilson(successes, trials):
+    """The 95% confidence interval of a success rate: (low, high), from 0 to 1 (Wilson, 1927)."""
+    if not 0 <= successes <= trials or trials == 0:
+        raise ValueError(
+            f"{successes} successes of {trials} trials: there must be at least one trial, and no more successes"
+        )
+    rate = successes / trials
+    middle = rate + Z**2 / (2 * trials)
+    spread = Z * sqrt(rate * (1 - rate) / trials + (Z / (2 * trials)) ** 2)
+    scale = 1 + Z**2 / trials
+    return max(0.0, (middle - spread) / scale), min(1.0, (middle + spread) / scale)
+
+
+def mean_interval(values):
+    """The 95% confidence interval of a mean: (low, high), by the normal approximation."""
+    values = np.asarray(values, float)
+    spread = Z * values.std(ddof=1) / sqrt(len(values)) if len(values) > 1 else np.inf
+    return float(values.mean() - spread), float(values.mean() + spread)
+
+
+def edit_examples(pipe, examples, batch=8, **overrides):
+    """The pipeline's answer to each example, in order: a list of PIL images.
+
+    Examples of one task, so that they share its settings; the noise of each comes from its own seed.
+    overrides: arguments of the pipeline other than the model's settings.
+    """
+    results = []
+    for start in progress(range(0, len(examples), batch), f"{len(examples)} edits"):
+        part = examples[start : start + batch]
+        results += pipe(
+            [TASKS[example.task].prompt_for(example.prompt) for example in part],
+            image=[example.image for example in part],
+            mask_image=[example.mask for example in part],
+            generator=[torch.Generator("cpu").manual_seed(example.seed) for example in part],
+            **{**pipe.settings, **overrides},
+        ).images
+    return results
+
+
+def evaluate(pipe, task, count=200, first_seed=HELD_OUT, **overrides):
+    """Success rate and mean score of each dimension of a task on the Postcard world.
+
+    count: examples, of the seeds from first_seed on. overrides: arguments of the pipeline.
+    Returns {"success": {"rate", "low", "high", "examples"}, dimension: {"mean", "low", "high"}, ...}.
+    """
+    from .postcards import example, score_all
+
+    examples = [example(task, seed, size=pipe.default_size) for seed in range(first_seed, first_seed + count)]
+    return summarise(score_all(examples, edit_examples(pipe, examples, **overrides)))
+
+
+def summarise(scores):
+    """The scores of many edits of one task as rates and means with their 95% intervals."""
+    successes = sum(score["success"] for score in scores)
+    low, high = wilson(successes, len(scores))
+    summary = {
+        "success": {"rate": successes / len(scores), "low": low, "high": high, "examples": len(scores)}
+    }
+    for dimension in scores[0]:
+        if dimension != "success":
+            values = [score[dimension] for score in scores]
+            low, high = mean_interval(values)
+            summary[dimension] = {"mean": float(np.mean(values)), "low": low, "high": high}
+    return summary

@@ -1,0 +1,48 @@
+"""Self-checks of the notebooks' exercises: they compare an answer with the ground truth and say what is wrong.
+
+Each prints one verdict and returns whether the answer is right.
+"""
+
+import numpy as np
+
+from .images import as_mask, upright
+
+
+def check_mask(mask, example):
+    """Does a mask cover what has to change in an example, and little else?"""
+    mask = as_mask(mask)
+    if mask.size != example.image.size:
+        return _verdict(False, f"the mask is {mask.size}, the picture {example.image.size}: they must match")
+    before, after = (np.asarray(upright(picture), int) for picture in (example.image, example.target))
+    changes = np.abs(before - after).max(axis=2) > 12
+    painted = np.asarray(mask) > 0
+    covered = (painted & changes).sum() / changes.sum()
+    excess = painted.sum() / changes.sum()
+    if covered < 0.5 and (~painted & changes).sum() / changes.sum() > 0.5 and painted.mean() > 0.5:
+        return _verdict(False, "the mask is white where the picture should stay: invert it")
+    if covered < 0.98:
+        return _verdict(False, f"the mask covers {covered:.0%} of the pixels that have to change: grow or move it")
+    if excess > 6:
+        return _verdict(False, f"the mask is {excess:.0f} times as large as what has to change: draw it closer")
+    return _verdict(True, "the mask covers all that has to change, and little else")
+
+
+def check_edit(image, example):
+    """Is an edit what its example asked for, by the oracle of the Postcard world, and everything else untouched?"""
+    from .postcards import score
+
+    image = upright(image)
+    if image.size != example.image.size:
+        return _verdict(False, f"the picture is {image.size}, it was {example.image.size}: keep its size")
+    result = score(example, image)
+    if result["outside"] > 0:
+        return _verdict(False, f"{result['outside']:.0%} of the pixels outside the mask changed: only the mask may")
+    if not result["success"]:
+        weakest = min((value, name) for name, value in result.items() if name not in ("success", "outside"))
+        return _verdict(False, f"not yet what {example.prompt!r} asks for; weakest: {weakest[1]} at {weakest[0]:.2f}")
+    return _verdict(True, f"the oracle finds {example.prompt} where it belongs")
+
+
+def _verdict(right, why):
+    print(("Right: " if right else "Not yet: ") + why + ".")
+    return right
