@@ -18,6 +18,7 @@ import nbformat
 
 from . import prose
 from .environment import FROZEN, ROOT
+from .files import write
 
 CELL_SECONDS = 300  # as in pyproject.toml, for pytest
 NOTEBOOK_SECONDS = 90
@@ -77,9 +78,7 @@ def store(path):
     _run(notebook, path)
     seconds = time.perf_counter() - began
     _strip(notebook)
-    unfinished = path.with_suffix(".ipynb.unfinished")
-    nbformat.write(notebook, unfinished)
-    os.replace(unfinished, path)
+    write(path, lambda temporary: nbformat.write(notebook, temporary))
     return seconds
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from ..evaluation import HELD_OUT, evaluate, summarise, wilson
+from ..files import write_json
 from ..models import load_pipeline, models_folder
 from ..tasks import TASKS
 from .examples import example, scene_with_sign
@@ -20,7 +21,6 @@ from .oracle import score_all, spell
 from .reader import FIRST_THING, as_tensor, load_reader, true_classes
 from .rendering import render
 from .scenes import COLOURS, KINDS, make_scene
-from .train.run import write_json
 
 SCALES = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0)
 

@@ -222,6 +222,13 @@ def darker_than_face(pixels, mask):
     return mask & (grey < (low + high) / 2)
 
 
+def changed_outside(example, image):
+    """The share of the pixels outside the mask that are not the input's, at the picture's own size."""
+    outside = np.asarray(example.mask) <= 127
+    changed = np.any(np.asarray(image.convert("RGB")) != np.asarray(example.image), axis=2)
+    return float(changed[outside].mean()) if outside.any() else 0.0
+
+
 # --- comparing -------------------------------------------------------------------------------------
 
 

@@ -12,10 +12,11 @@ from diffusers import AutoencoderKL, FluxFillPipeline
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from ...files import write, write_json
 from ..architecture import make_scheduler, make_text_encoders, make_transformer
 from ..text import MAX_LENGTH, make_tokenizer
 from .data import training_edits
-from .run import Run, arguments, write, write_json
+from .run import Run, arguments
 
 INSIDE_SHARE = (
     0.9  # of the loss: how well the masked part is filled; the rest: how well the visible part is copied
@@ -178,6 +179,9 @@ def main():
     positions = FluxFillPipeline._prepare_latent_image_ids(1, 8, 8, run.device, torch.float32)
     model = FillLoss(make_transformer(), *make_text_encoders()).to(run.device)
     if run.device.type == "cuda":
+        # the other kernels' backward passes end in an illegal memory access (torch 2.11, H100)
+        torch.backends.cuda.enable_cudnn_sdp(False)
+        torch.backends.cuda.enable_mem_efficient_sdp(False)
         model.compile()
     kept_apart = [
         p for name, p in model.named_parameters() if p.ndim < 2 or "embed" in name or "shared" in name

@@ -10,11 +10,12 @@ from diffusers import AutoencoderKL
 from safetensors.torch import save_file
 from torch import nn
 
+from ...files import write
 from ..reader import CLASSES, FACE_SIZE, PictureReader, WordReader, cut_face, true_classes
 from ..rendering import render
 from ..scenes import LETTERS, LONGEST_WORD, make_scene
 from .data import draw_in_parallel
-from .run import Run, arguments, write
+from .run import Run, arguments
 
 
 def labelled(seed):

@@ -2,13 +2,14 @@
 
 import argparse
 import json
-import os
 import time
 from pathlib import Path
 
 import torch
 from accelerate import Accelerator
 from safetensors.torch import load_file, save_file
+
+from ...files import write, write_json
 
 
 def arguments(description, **defaults):
@@ -165,18 +166,3 @@ def read_notes(path):
 
     with safe_open(path, "pt") as file:
         return json.loads(file.metadata()["notes"])
-
-
-def write(path, save):
-    """Write a file by save(path) under a temporary name, then rename it: a failed write leaves the old one whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        save(temporary)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def write_json(path, content):
-    write(path, lambda temporary: temporary.write_text(json.dumps(content, indent=1) + "\n"))
