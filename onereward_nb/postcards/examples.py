@@ -3,10 +3,10 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageChops, ImageDraw
 
 from . import hands
-from .rendering import render, silhouette
+from .rendering import check_size, render, silhouette
 from .scenes import KINDS, Scene, Thing, make_scene, make_word
 
 REMOVE = "remove"
@@ -17,9 +17,9 @@ EXTEND = "high-definition, perfect composition"
 class Example:
     """An edit to be made, and what it should come to.
 
-    image: the picture to edit, PIL, mode RGB. mask: mode L, 255 where it may change. prompt: what to ask for.
-    target: the ground truth. scene: the scene that target shows. thing: the thing in question: to be put there
-    (fill), written on (text) or taken away (removal); None for the extensions.
+    image: the picture to edit, PIL, mode RGB. mask: mode L, 255 where it may change. prompt: what to ask
+    for. target: the ground truth. scene: the scene that target shows. thing: the thing in question: to be put
+    there (fill), written on (text) or taken away (removal); None for the extensions.
     """
 
     task: str
@@ -43,6 +43,7 @@ def example(task, seed, size=128):
         raise ValueError(f"task is {task!r}: there are examples of {', '.join(MAKERS)}")
     if seed < 0:
         raise ValueError(f"seed is {seed}: an example is made from a whole number from 0 on")
+    check_size(size)
     rng = np.random.default_rng([seed, 77])
     return MAKERS[task](task, seed, size, rng)
 
@@ -51,7 +52,7 @@ def fill_example(task, seed, size, rng):
     """Put a thing at an empty place: the mask covers where it and its shadow will be."""
     scene = make_scene(seed, (str(rng.choice(KINDS)),))
     thing = scene.things[rng.integers(len(scene.things))]
-    mask = hands.around(silhouette(thing, size, shadow_of=scene), rng)
+    mask = hands.around(silhouette(thing, size, shadow_of=scene, lit_by=scene), rng)
     image = render(scene.without(thing), size)
     return Example(task, seed, image, mask, thing.phrase, render(scene, size), scene, thing)
 
@@ -63,15 +64,20 @@ def text_example(task, seed, size, rng):
     while other == sign.word:
         other = "".join(make_word(rng)[0] for _ in sign.word)
     image = render(scene.without(sign).with_things(replace(sign, word=other)), size)
+    target = render(scene, size)
     mask = face_mask(sign, size, rng)
-    return Example(task, seed, image, mask, words_prompt(sign), render(scene, size), scene, sign)
+    left, top, right, bottom = mask.getbbox()
+    changed = ImageChops.difference(image, target).getbbox()  # the tail of a Q can reach beyond a tight mask
+    box = min(left, changed[0]), min(top, changed[1]), max(right, changed[2]), max(bottom, changed[3])
+    mask.paste(255, box)
+    return Example(task, seed, image, mask, words_prompt(sign), target, scene, sign)
 
 
 def removal_example(task, seed, size, rng):
     """Take a thing away. Two masks in three cover its shadow too."""
     scene = make_scene(seed, (str(rng.choice(KINDS)),))
     thing = scene.things[rng.integers(len(scene.things))]
-    shape = silhouette(thing, size, shadow_of=scene if rng.random() < 2 / 3 else None)
+    shape = silhouette(thing, size, shadow_of=scene if rng.random() < 2 / 3 else None, lit_by=scene)
     left = scene.without(thing)
     return Example(
         task, seed, render(scene, size), hands.around(shape, rng), REMOVE, render(left, size), left, thing

@@ -268,7 +268,8 @@ def wholeness(thing, scene):
     The outline is that of the scene's thing in its place, or the best of some drawings of that kind fitted to
     its extent.
     """
-    outlines = [np.asarray(silhouette(other, SIZE)) > 0 for other in scene.things if other.kind == thing.kind]
+    same_kind = [other for other in scene.things if other.kind == thing.kind]
+    outlines = [np.asarray(silhouette(other, SIZE, lit_by=scene)) > 0 for other in same_kind]
     rows, columns = np.nonzero(thing.region)
     top, bottom, left, right = rows.min(), rows.max() + 1, columns.min(), columns.max() + 1
     wide, tall = (right - left) / SIZE, (bottom - top) / SIZE
@@ -281,7 +282,7 @@ def wholeness(thing, scene):
             drawn = Thing(
                 thing.kind, thing.colour, (left + right) / 2 / SIZE, bottom / SIZE, size, "H" * letters
             )
-            outlines.append(np.asarray(silhouette(drawn, SIZE)) > 0)
+            outlines.append(np.asarray(silhouette(drawn, SIZE, lit_by=scene)) > 0)
     return max(overlap(thing.region, outline) for outline in outlines)
 
 

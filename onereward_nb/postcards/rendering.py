@@ -45,8 +45,7 @@ def render(scene, size=128):
     """
     if isinstance(scene, int):
         scene = make_scene(scene)
-    if not 64 <= size <= 1024:
-        raise ValueError(f"size is {size} pixels: a postcard is drawn at 64 to 1024 pixels a side")
+    check_size(size)
     detail = 4 if size <= 256 else 2
     picture = backdrop(scene, size).resize((size * detail, size * detail), Image.Resampling.BICUBIC)
     pen = Pen(picture, scene)
@@ -57,24 +56,35 @@ def render(scene, size=128):
     return picture.reduce(detail)
 
 
+def check_size(size):
+    if not 64 <= size <= 1024:
+        raise ValueError(f"size is {size} pixels: a postcard is drawn at 64 to 1024 pixels a side")
+
+
 def visible_difference(scene, other, size=128, threshold=6):
-    """Where two scenes look different: a PIL mask of mode L, 255 where any channel differs by over threshold."""
+    """Where two scenes look different: a PIL mask, 255 where any channel differs by over threshold."""
     difference = ImageChops.difference(render(scene, size), render(other, size))
     changed = np.asarray(difference).max(axis=2) > threshold
     return Image.fromarray((changed * 255).astype(np.uint8))
 
 
-def silhouette(thing, size=128, shadow_of=None):
+def silhouette(thing, size=128, shadow_of=None, lit_by=None):
     """The pixels that a thing covers, as a PIL mask of mode L.
 
     shadow_of: the scene whose light throws the thing's shadow, to count the shadow in.
+    lit_by: the scene whose sun decides on which side the chimney stands; without one, the sun is right.
     """
     stencil = Image.new("RGB", (2 * size, 2 * size))
-    DRAWINGS[thing.kind](Stencil(stencil), thing)
+    DRAWINGS[thing.kind](Stencil(stencil, sunward(lit_by) if lit_by else 1), thing)
     covered = np.asarray(stencil.reduce(2)).max(axis=2) > 90
     if shadow_of is not None:
         covered |= np.asarray(shadows(replace(shadow_of, things=(thing,)), size)) > 4
     return Image.fromarray((covered * 255).astype(np.uint8))
+
+
+def sunward(scene):
+    """The side that the sun is on: 1 right, -1 left."""
+    return 1 if scene.sun[0] > 0.5 else -1
 
 
 class Pen:
@@ -84,7 +94,7 @@ class Pen:
         self.scene, self.side = scene, picture.size[0]
         self.canvas = ImageDraw.Draw(picture)
         self.tint = np.array(TINTS[scene.light])
-        self.sunward = 1 if scene.sun[0] > 0.5 else -1
+        self.sunward = sunward(scene)
 
     def lit(self, colour, brightness=1.0):
         """A colour as this light shows it; brightness under 1 darkens, over 1 mixes with white."""
@@ -121,8 +131,8 @@ class Pen:
 class Stencil(Pen):
     """A pen that draws everything white, whatever the light."""
 
-    def __init__(self, picture):
-        self.side, self.canvas, self.sunward = picture.size[0], ImageDraw.Draw(picture), 1
+    def __init__(self, picture, sunward):
+        self.side, self.canvas, self.sunward = picture.size[0], ImageDraw.Draw(picture), sunward
 
     def lit(self, colour, brightness=1.0):
         return (255, 255, 255)
@@ -198,7 +208,7 @@ def cloud_cover(cloud, x, y, size):
 
 
 def hill_line(scene, row):
-    """The upper outline of the far hills (row 0) or of the ground before them (row 1): x and y at 65 places."""
+    """The outline of the far hills (row 0) or of the ground before them (row 1): x and y at 65 places."""
     x = np.linspace(0, 1, 65)
     a, b, c = scene.hills[3 * row : 3 * row + 3]
     tall, foot = ((0.085, 0.0), (0.028, 0.028))[row]

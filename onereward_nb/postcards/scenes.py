@@ -134,6 +134,12 @@ def make_scene(seed, include=(), attempt=0):
     include: kinds of things that must stand in it, at most four.
     attempt: counts the scenes given up because what must stand in them found no room.
     """
+    if unknown := set(include) - set(KINDS):
+        raise ValueError(f"there is no kind {min(unknown)!r} of thing: there are {', '.join(KINDS)}")
+    if len(include) > 4:
+        raise ValueError(f"{len(include)} things must stand in one scene: at most four find room")
+    if attempt == 200:
+        raise ValueError(f"no room for {', '.join(include)} in one scene: ask for fewer or smaller things")
     rng = np.random.default_rng([seed, len(include), attempt])
     horizon = rng.uniform(0.50, 0.64)
     light = str(rng.choice(list(LIGHTS)))
