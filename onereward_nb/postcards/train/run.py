@@ -2,11 +2,13 @@
 
 import argparse
 import json
+import math
 import time
 from pathlib import Path
 
 import torch
 from accelerate import Accelerator
+from accelerate.utils import broadcast
 from safetensors.torch import load_file, save_file
 
 from ...files import write, write_json
@@ -35,6 +37,9 @@ def arguments(description, **defaults):
 class Run:
     """The clock, the log and the checkpoint of one stretch of training.
 
+    share is how much of the stretch is over, from 0 to 1, by the main process's clock: all processes take the
+    same number of steps at the same rates.
+
     The learning rate warms up, stays, and falls to zero over the last third of the stretch. The checkpoint
     (weights, average, optimiser, step, random state) is written every few minutes to a temporary file that is
     then renamed, so that an interrupted run loses minutes and never its checkpoint.
@@ -48,11 +53,11 @@ class Run:
         )
         self.device = self.accelerator.device
         torch.manual_seed(args.seed + self.accelerator.process_index)
-        self.step, self.first_step, self.trained_before = 0, 0, 0.0
+        self.share, self.step, self.first_step, self.trained_before = 0.0, 0, 0, 0.0
         self.log, self.losses = [], []
 
     def prepare(self, model, optimizer):
-        """Hand model and optimiser to Accelerate; start an average of the weights; resume where a checkpoint is."""
+        """Hand both to Accelerate; start an average of the weights; resume where there is a checkpoint."""
         self.model, self.optimizer = self.accelerator.prepare(model, optimizer)
         self.bare_model = self.accelerator.unwrap_model(self.model)
         self.average = [parameter.detach().clone() for parameter in self.bare_model.parameters()]
@@ -64,13 +69,8 @@ class Run:
     def elapsed(self):
         return time.monotonic() - self.started
 
-    @property
-    def share(self):
-        """How much of this stretch is over, 0 to 1."""
-        return self.elapsed / (60 * self.args.minutes)
-
     def optimize(self, loss):
-        """One step of the optimiser and of the weights' average. Stops with words where the loss is not finite."""
+        """One step of the optimiser and of the weights' average. Stops with words at a loss not finite."""
         rate = self.args.lr * min(1, (self.step + 1) / self.warmup, max(0.0, 3 * (1 - self.share)) + 1e-3)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
@@ -82,11 +82,15 @@ class Run:
         decay = min(0.9995, self.step / (self.step + 10))
         torch._foreach_lerp_(self.average, list(self.bare_model.parameters()), 1 - decay)
         self.losses.append(loss.detach())
+        self.share = self.elapsed / (60 * self.args.minutes)
+        if self.accelerator.num_processes > 1:
+            self.share = broadcast(torch.tensor(self.share, device=self.device)).item()
         now = time.monotonic()
-        if now - self.said > 15:
+        due = now - self.saved > self.checkpoint_every
+        if due or now - self.said > 15:
             self.said = now
             self.report()
-        if now - self.saved > self.checkpoint_every:
+        if due:
             self.saved = now
             self.save()
 
@@ -96,10 +100,8 @@ class Run:
             return
         loss = torch.stack(self.losses).float().mean().item()
         self.losses.clear()
-        if loss != loss or loss == float("inf"):
-            raise FloatingPointError(
-                f"the loss is {loss} at step {self.step}: resume from {self.args.out} with a smaller --lr"
-            )
+        if not math.isfinite(loss):
+            self.stop(f"the loss is {loss}")
         entry = {
             "minutes": round(self.trained_before + self.elapsed / 60, 2),
             "step": self.step,
@@ -118,6 +120,11 @@ class Run:
                 flush=True,
             )
 
+    def stop(self, why):
+        raise FloatingPointError(
+            f"{why} at step {self.step}: resume from {self.args.out} with a smaller --lr"
+        )
+
     def finish(self):
         """Save the checkpoint and put the averaged weights into the model, which is returned bare."""
         self.report()
@@ -128,9 +135,14 @@ class Run:
         return self.bare_model
 
     def save(self):
+        """Write the checkpoint and the log; weights that are not finite never replace good ones."""
+        if not all(torch.isfinite(parameter).all() for parameter in self.bare_model.parameters()):
+            self.stop("weights are not finite")
         if not self.accelerator.is_main_process:
             return
         tensors = {"random": torch.get_rng_state()}
+        if self.device.type == "cuda":
+            tensors["random_cuda"] = torch.cuda.get_rng_state(self.device)
         for (name, parameter), mean in zip(self.bare_model.named_parameters(), self.average, strict=True):
             tensors |= {f"model.{name}": parameter, f"average.{name}": mean}
             for key, value in self.optimizer.state.get(parameter, {}).items():
@@ -153,9 +165,13 @@ class Run:
             for key in ("step", "exp_avg", "exp_avg_sq"):
                 if (tensor := tensors.get(f"optimizer.{key}.{name}")) is not None:
                     self.optimizer.state[parameter][key] = tensor.to("cpu" if key == "step" else self.device)
-        torch.set_rng_state(tensors["random"])
         self.step = self.first_step = notes["step"]
         self.trained_before, self.log = notes["minutes"], notes["log"]
+        torch.manual_seed(self.args.seed + self.accelerator.process_index + 1000 * self.step)
+        if self.accelerator.is_main_process:  # whose random state was saved; the others draw anew
+            torch.set_rng_state(tensors["random"])
+            if self.device.type == "cuda" and "random_cuda" in tensors:
+                torch.cuda.set_rng_state(tensors["random_cuda"], self.device)
         if self.accelerator.is_main_process:
             print(f"resumed from {path} at step {self.step}", flush=True)
 
