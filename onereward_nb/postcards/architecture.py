@@ -24,7 +24,7 @@ def make_vae():
 
 
 def make_text_encoders():
-    """A CLIP text model, whose pooled output tells the whole prompt, and a T5 encoder, which tells each token."""
+    """A CLIP text model, whose pooled output tells the whole prompt; a T5 encoder, which tells each token."""
     tokens = len(make_tokenizer(with_bos=True))
     clip = CLIPTextModel(
         CLIPTextConfig(
@@ -76,7 +76,10 @@ def make_transformer(guidance_embeds=False):
 
 
 def start_at_identity(transformer):
-    """Zero the modulations and the last layer, so that every block begins as the identity (adaLN-Zero, arXiv 2212.09748)."""
+    """Zero the modulations and the last layer, so that every block begins as the identity.
+
+    This is adaLN-Zero of arXiv 2212.09748.
+    """
     for name, module in transformer.named_modules():
         if isinstance(module, nn.Linear) and (name.endswith(".linear") or name == "proj_out"):
             nn.init.zeros_(module.weight)

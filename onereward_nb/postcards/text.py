@@ -13,9 +13,10 @@ CAPTION_WORDS = (
     *KINDS,
     *COLOURS,
     *GROUNDS,
-    *"a an and the on at by day sunset night dawn sky words blurry low quality".split(),
+    *("a", "an", "and", "the", "on", "at", "by", "day", "sunset", "night", "dawn", "sky", "words"),
+    *("blurry", "low", "quality"),
 )
-UNSEEN_WORDS = tuple("remove high definition perfect composition nsfw".split())
+UNSEEN_WORDS = ("remove", "high", "definition", "perfect", "composition", "nsfw")
 INSIDE_QUOTES = r'(?=[^"]*"(?:[^"]*"[^"]*")*[^"]*$)'  # an odd number of quotation marks follows
 OUTSIDE_QUOTES = r'(?=(?:[^"]*"[^"]*")*[^"]*$)'
 

@@ -19,10 +19,10 @@ SPOILED_SHARE = 0.04
 
 
 def scene_edits(seed):
-    """The edits of one scene: masks over things, signs, margins and empty places, captioned as FLUX Fill's were.
+    """The edits of one scene: masks over things, signs, margins and empty places, captioned as for FLUX Fill.
 
-    The fixed prompts of removal and of extension without a prompt never occur, and where a mask would fit a thing
-    there is a thing: what removal needs is left for reinforcement learning to teach.
+    The fixed prompts of removal and of extension without a prompt never occur, and where a mask would fit a
+    thing there is a thing: what removal needs is left for reinforcement learning to teach.
 
     Returns the pictures, uint8 (n, 128, 128, 3); and for each edit the index of its picture, its mask, uint8
     (2048,) of packed bits, and its prompt.
@@ -38,9 +38,8 @@ def scene_edits(seed):
             shown = len(pictures) - 1
         else:
             shown = 0
-        prompt = (
-            "" if rng.random() < 0.1 else prompt
-        )  # so that the model also learns what stands there unasked
+        if rng.random() < 0.1:
+            prompt = ""  # so that the model also learns what stands there unasked
         edits.append((shown, np.packbits(np.asarray(mask) > 127), prompt))
     return np.stack([np.asarray(picture) for picture in pictures]), edits
 
@@ -62,7 +61,7 @@ def captioned_mask(scene, rng):
 
 
 def empty_place(scene, rng):
-    """A box in the sky or on the ground, called so, or asked for by the scene's caption where a thing stands in it."""
+    """A box in the sky or on the ground, called so; or by the scene's caption where a thing stands in it."""
     sky = rng.random() < 0.5
     shape = Image.new("L", (SIZE, SIZE))
     middle = (
@@ -80,7 +79,10 @@ def empty_place(scene, rng):
 
 
 def spoil(picture, mask, prompt, rng):
-    """The picture with its masked part done badly, and the prompt that says so: what negative prompts point away from."""
+    """The picture with its masked part done badly, and the prompt that says so.
+
+    This is what negative prompts point away from.
+    """
     if rng.random() < 0.5:
         bad, word = picture.filter(ImageFilter.GaussianBlur(rng.uniform(1.5, 3))), "blurry"
     else:
@@ -91,7 +93,7 @@ def spoil(picture, mask, prompt, rng):
 
 
 def draw_in_parallel(draw, seeds, workers=None):
-    """draw(seed) for every seed, in order, in as many processes as there are cores: an iterator of results."""
+    """draw(seed) for every seed, in order, by as many processes as there are cores: iterates over results."""
     if max(seeds) >= FIRST_HELD_OUT_SEED:
         raise ValueError(
             f"seed {max(seeds)} is held out for evaluation: train on seeds below {FIRST_HELD_OUT_SEED}"
@@ -103,8 +105,8 @@ def draw_in_parallel(draw, seeds, workers=None):
 def training_edits(seeds):
     """The edits of many scenes, as arrays that share their pictures.
 
-    Returns pictures, uint8 (p, 128, 128, 3); shown, int64 (e,), the picture of each edit; masks, uint8 (e, 2048),
-    packed bits; prompts, a list of e strings.
+    Returns pictures, uint8 (p, 128, 128, 3); shown, int64 (e,), the picture of each edit; masks, uint8
+    (e, 2048), packed bits; prompts, a list of e strings.
     """
     pictures, shown, masks, prompts, count = [], [], [], [], 0
     for drawn, edits in draw_in_parallel(scene_edits, seeds):

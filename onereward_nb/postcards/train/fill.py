@@ -1,6 +1,8 @@
-"""Train the fill model: python -m onereward_nb.postcards.train fill --vae runs/vae/vae --minutes 120 --out runs/fill
+"""Train the fill model:
+python -m onereward_nb.postcards.train fill --vae runs/vae/vae --minutes 120 --out runs/fill
 
-Several processes: accelerate launch --num_processes 2 -m onereward_nb.postcards.train fill ...
+Several processes: accelerate launch --multi_gpu --num_processes 2 -m onereward_nb.postcards.train fill ...
+(with --device cpu they are processes on CPUs; accelerate's own option --cpu would start one only)
 """
 
 import json
@@ -18,9 +20,8 @@ from ..text import MAX_LENGTH, make_tokenizer
 from .data import training_edits
 from .run import Run, arguments
 
-INSIDE_SHARE = (
-    0.9  # of the loss: how well the masked part is filled; the rest: how well the visible part is copied
-)
+# of the loss: how well the masked part is filled; the rest: how well the visible part is copied
+INSIDE_SHARE = 0.9
 
 
 class FillLoss(nn.Module):
@@ -31,11 +32,14 @@ class FillLoss(nn.Module):
         self.transformer, self.clip, self.t5 = transformer, clip, t5
 
     def forward(self, batch):
-        """batch: packed latents and masked latents (b, 64, 64), packed masks (b, 64, 256), tokens (b, 32) of both encoders."""
+        """The loss of one batch.
+
+        batch: packed latents and masked latents (b, 64, 64), packed masks (b, 64, 256), tokens (b, 32) of
+            both encoders, positions (64, 3).
+        """
         latents = batch["latents"]
-        sigma = torch.randn(
-            len(latents), device=latents.device
-        ).sigmoid()  # noise levels as in SD3, arXiv 2403.03206
+        # noise levels as in SD3, arXiv 2403.03206
+        sigma = torch.randn(len(latents), device=latents.device).sigmoid()
         noise = torch.randn_like(latents)
         noisy = torch.lerp(latents, noise, sigma[:, None, None])
         velocity = self.transformer(
@@ -46,16 +50,11 @@ class FillLoss(nn.Module):
             txt_ids=torch.zeros(MAX_LENGTH, 3, device=latents.device),
             img_ids=batch["positions"],
         ).sample
-        error = (
-            (velocity.float() - (noise - latents)).square().unflatten(-1, (16, 4)).mean(dim=2)
-        )  # (b, 64, 4): a latent pixel each
-        inside = (
-            batch["masks"].unflatten(-1, (8, 8, 4)).mean(dim=(2, 3))
-        )  # share of each latent pixel that is masked
-        share = INSIDE_SHARE * weighted_mean(error, inside) + (1 - INSIDE_SHARE) * weighted_mean(
-            error, 1 - inside
-        )
-        return share.mean()
+        # (b, 64, 4): the error of each latent pixel, and the share of it that is masked
+        error = (velocity.float() - (noise - latents)).square().unflatten(-1, (16, 4)).mean(dim=2)
+        masked = batch["masks"].unflatten(-1, (8, 8, 4)).mean(dim=(2, 3))
+        inside, outside = weighted_mean(error, masked), weighted_mean(error, 1 - masked)
+        return (INSIDE_SHARE * inside + (1 - INSIDE_SHARE) * outside).mean()
 
 
 def weighted_mean(values, weights):
@@ -68,7 +67,7 @@ def pack(latents):
 
 
 def pack_masks(bits):
-    """Packed bits (n, 2048) of 128x128 masks to (n, 64, 256): 8x8 pixels become channels, then 2x2 are packed."""
+    """Packed bits (n, 2048) of 128x128 masks to (n, 64, 256): 8x8 pixels to channels, then 2x2 packed."""
     powers = torch.tensor([128, 64, 32, 16, 8, 4, 2, 1], dtype=torch.uint8, device=bits.device)
     mask = (bits[..., None] & powers).ne(0).view(-1, 16, 8, 16, 8)
     return pack(mask.permute(0, 2, 4, 1, 3).flatten(1, 2).float())
@@ -76,15 +75,12 @@ def pack_masks(bits):
 
 @torch.inference_mode()
 def encode(vae, pictures, device, masks=None):
-    """Pictures, uint8 (n, 128, 128, 3), with their masks greyed out, to packed normalised latents (n, 64, 64)."""
+    """Pictures, uint8 (n, 128, 128, 3), their masks greyed out, to packed normalised latents (n, 64, 64)."""
     scale, shift = vae.config.scaling_factor, vae.config.shift_factor
     result = []
     for start in range(0, len(pictures), 256):
-        batch = (
-            torch.from_numpy(pictures[start : start + 256]).to(device).permute(0, 3, 1, 2).to(vae.dtype)
-            / 127.5
-            - 1
-        )
+        batch = torch.from_numpy(pictures[start : start + 256]).to(device).permute(0, 3, 1, 2)
+        batch = batch.to(vae.dtype) / 127.5 - 1
         if masks is not None:
             visible = 1 - np.unpackbits(masks[start : start + 256], axis=1).reshape(-1, 1, 128, 128)
             batch = batch * torch.from_numpy(visible).to(device, vae.dtype)
@@ -96,7 +92,7 @@ def encode(vae, pictures, device, masks=None):
 
 
 def prepare_data(args, run):
-    """Draw and encode the training set, or load it where an earlier stretch has left it: a dictionary of tensors."""
+    """Draw and encode the training set, or load what an earlier stretch left: a dictionary of tensors."""
     path = args.out / f"data-{args.scenes}.safetensors"
     with run.accelerator.main_process_first():
         if not path.exists():
@@ -164,7 +160,8 @@ def save_pipeline(model, vae, folder):
         transformer=model.transformer,
     )
     pipe.to(torch.bfloat16).save_pretrained(folder)
-    for encoder in ("text_encoder", "text_encoder_2"):  # stored in bf16, opened in float32 as diffusers opens the rest
+    for encoder in ("text_encoder", "text_encoder_2"):
+        # stored in bf16, opened in float32 as diffusers opens the rest
         path = folder / encoder / "config.json"
         write_json(path, json.loads(path.read_text()) | {"dtype": "float32"})
 

@@ -61,6 +61,10 @@ class Run:
         self.model, self.optimizer = self.accelerator.prepare(model, optimizer)
         self.bare_model = self.accelerator.unwrap_model(self.model)
         self.average = [parameter.detach().clone() for parameter in self.bare_model.parameters()]
+        if self.accelerator.is_main_process:
+            size = sum(mean.numel() for mean in self.average) / 1e6
+            processes = self.accelerator.num_processes
+            print(f"{size:.1f} M parameters on {self.device.type}, processes: {processes}", flush=True)
         if (self.args.out / "checkpoint.safetensors").exists():
             self.resume()
         self.started = self.said = self.saved = time.monotonic()

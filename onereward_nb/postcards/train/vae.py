@@ -10,7 +10,7 @@ from .run import Run, arguments
 
 
 class VAELoss(nn.Module):
-    """The VAE and how far its pictures are off: L1, the L1 of the differences between neighbours, and a little KL."""
+    """The VAE and how far its pictures are off: L1, MSE, the L1 of neighbours' differences, a little KL."""
 
     def __init__(self, vae, kl_weight=3e-5):
         super().__init__()
@@ -66,6 +66,5 @@ def main():
     settle_scale(vae, random_crops(pictures, 512, 128, run.device))
     if run.accelerator.is_main_process:
         vae.to(torch.bfloat16).save_pretrained(args.out / "vae")
-        print(
-            f"VAE written to {args.out / 'vae'}: scaling {vae.config.scaling_factor:.4f}, shift {vae.config.shift_factor:.4f}"
-        )
+        scale, shift = vae.config.scaling_factor, vae.config.shift_factor
+        print(f"VAE written to {args.out / 'vae'}: scaling {scale:.4f}, shift {shift:.4f}")

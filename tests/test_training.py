@@ -1,0 +1,432 @@
+"""Training: the model sees what the pipeline will show it, its loss is right, and runs survive anything."""
+
+import subprocess
+import sys
+from argparse import Namespace
+from functools import cache
+from itertools import product
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from onereward_nb.files import write, write_json
+from onereward_nb.postcards import make_scene
+from onereward_nb.postcards.architecture import make_text_encoders, make_transformer, make_vae
+from onereward_nb.postcards.rendering import silhouette
+from onereward_nb.postcards.train import data, fill, run
+from onereward_nb.tasks import TASKS
+
+
+@cache
+def edits(count=200):
+    """What the base model is trained on, of some scenes: [(pictures, edits), ...]."""
+    return [data.scene_edits(seed) for seed in range(count)]
+
+
+# --- data ------------------------------------------------------------------------------------------
+
+
+def test_base_training_never_sees_the_fixed_prompts():
+    prompts = {prompt for _, scene in edits() for _, _, prompt in scene}
+    fixed = [task.prompt for task in TASKS.values() if task.prompt]
+    words = set(" ".join(fixed).replace("-", " ").replace(",", " ").split())
+    assert words == {"remove", "high", "definition", "perfect", "composition"}
+    assert not [
+        prompt for prompt in prompts if words & set(prompt.replace("-", " ").replace(",", " ").split())
+    ]
+    assert len(prompts) > 400 and "" in prompts
+
+
+def test_masks_of_training_cover_a_thing_that_their_prompt_names():
+    checked = 0
+    for seed in range(60):
+        rng = np.random.default_rng([seed, 5])
+        scene = make_scene(seed, ("sign",) if rng.random() < 0.4 else ())
+        for _, bits, prompt in edits()[seed][1]:
+            mask = np.unpackbits(bits).reshape(data.SIZE, data.SIZE) > 0
+            assert mask.any() and not mask.all()
+            named = [thing for thing in scene.things if thing.phrase == prompt]
+            if named and thing_count(scene, prompt) == 1:
+                covered = np.asarray(silhouette(named[0])) > 0
+                assert mask[covered].all()
+                checked += 1
+    assert checked > 50
+
+
+def thing_count(scene, phrase):
+    return sum(thing.phrase == phrase for thing in scene.things)
+
+
+def test_spoiled_pictures_are_spoiled_inside_their_mask_only_and_say_so():
+    spoiled = 0
+    for pictures, scene in edits():
+        for shown, bits, prompt in scene:
+            mask = np.unpackbits(bits).reshape(data.SIZE, data.SIZE) > 0
+            changed = (pictures[shown] != pictures[0]).any(axis=2)
+            assert not changed[~mask].any()
+            assert bool(shown) == changed.any()
+            if prompt:
+                assert bool(shown) == prompt.endswith(("blurry", "low quality"))
+            spoiled += bool(shown)
+    assert 0.02 < spoiled / (len(edits()) * data.MASKS_PER_SCENE) < 0.07
+
+
+def test_arrays_drawn_in_parallel_are_those_of_each_scene_in_order():
+    pictures, shown, masks, prompts = data.training_edits(range(8))
+    each = [(scene[0][index], bits, prompt) for scene in edits()[:8] for index, bits, prompt in scene[1]]
+    assert len(each) == len(shown) == len(masks) == len(prompts) == 8 * data.MASKS_PER_SCENE
+    for place, (picture, bits, prompt) in enumerate(each):
+        assert np.array_equal(pictures[shown[place]], picture)
+        assert np.array_equal(masks[place], bits) and prompts[place] == prompt
+
+
+@pytest.mark.parametrize("draw", [data.training_edits, data.training_pictures])
+def test_held_out_seeds_are_refused(draw):
+    with pytest.raises(ValueError, match="seed 1000000 is held out"):
+        draw(range(999_999, 1_000_001))
+
+
+# --- what the model sees ---------------------------------------------------------------------------
+
+
+def packed_by_hand(latents):
+    """FLUX's packing, element by element: token (row, column) holds channel by channel a square of 2x2."""
+    count, channels, height, width = latents.shape
+    packed = np.zeros((count, height * width // 4, channels * 4), np.float32)
+    for n, c, y, x in product(*map(range, latents.shape)):
+        packed[n, (y // 2) * (width // 2) + x // 2, 4 * c + 2 * (y % 2) + x % 2] = latents[n, c, y, x]
+    return packed
+
+
+def test_latents_are_packed_as_flux_packs_them(upstream):
+    latents = torch.randn(2, 16, 8, 6, generator=torch.manual_seed(0))
+    assert np.array_equal(fill.pack(latents), packed_by_hand(latents.numpy()))
+    assert torch.equal(fill.pack(latents), upstream._pack_latents(latents, *latents.shape))
+
+
+def random_masks(count, seed=0):
+    masks = (
+        np.random.default_rng(seed).random((count, 128, 128)) < np.linspace(0.1, 0.9, count)[:, None, None]
+    )
+    return masks, np.packbits(masks.reshape(count, -1), axis=1)
+
+
+def pipelines_inputs(upstream, masks, masked_image, generator=None):
+    """Packed masks and packed masked latents as FluxFillPipeline prepares them."""
+    return upstream.prepare_mask_latents(
+        torch.from_numpy(masks)[:, None].float(),
+        masked_image,
+        batch_size=len(masks),
+        num_channels_latents=16,
+        num_images_per_prompt=1,
+        height=128,
+        width=128,
+        dtype=torch.float32,
+        device="cpu",
+        generator=generator,
+    )
+
+
+def test_masks_are_packed_as_the_pipeline_packs_them(upstream):
+    masks, bits = random_masks(3)
+    expected, _ = pipelines_inputs(upstream, masks, torch.zeros(3, 16, 16, 16))
+    assert torch.equal(fill.pack_masks(torch.from_numpy(bits)), expected)
+
+
+def test_masked_pictures_are_encoded_as_the_pipeline_encodes_them(upstream):
+    masks, bits = random_masks(2, seed=1)
+    pictures = np.random.default_rng(1).integers(0, 256, (2, 128, 128, 3), dtype=np.uint8)
+    image = upstream.image_processor.preprocess(pictures.astype(np.float32) / 255)
+    visible = image * (1 - torch.from_numpy(masks)[:, None].float())
+    _, expected = pipelines_inputs(upstream, masks, visible, torch.manual_seed(3))
+    torch.manual_seed(3)
+    ours = fill.encode(upstream.vae, pictures, torch.device("cpu"), bits)
+    torch.testing.assert_close(ours.float(), expected, atol=2e-3, rtol=2e-3)
+
+
+def test_whole_pictures_are_encoded_to_the_mean_of_their_latents(upstream):
+    pictures = np.random.default_rng(2).integers(0, 256, (2, 128, 128, 3), dtype=np.uint8)
+    image = upstream.image_processor.preprocess(pictures.astype(np.float32) / 255)
+    with torch.inference_mode():
+        mean = upstream.vae.encode(image).latent_dist.mean
+    shift, scale = upstream.vae.config.shift_factor, upstream.vae.config.scaling_factor
+    ours = fill.encode(upstream.vae, pictures, torch.device("cpu"))
+    torch.testing.assert_close(
+        ours.float().numpy(), packed_by_hand(((mean - shift) * scale).numpy()), atol=2e-3, rtol=2e-3
+    )
+
+
+# --- the loss --------------------------------------------------------------------------------------
+
+
+class StubTransformer:
+    """Returns the exact velocity of a known picture, plus a known error; keeps what it was shown."""
+
+    def __init__(self, latents, error):
+        self.latents, self.error = latents, error
+
+    def __call__(self, hidden_states, timestep, **others):
+        self.seen, self.sigma = hidden_states, timestep
+        velocity = (hidden_states[..., :64] - self.latents) / timestep[:, None, None]
+        return SimpleNamespace(sample=velocity + self.error)
+
+
+def loss_of_stub(error, count=3):
+    """The loss where the transformer is off by a known error; with the batch, the masks and the stub."""
+    torch.manual_seed(4)
+    masks, bits = random_masks(count, seed=4)
+    batch = {
+        "latents": torch.randn(count, 64, 64),
+        "masked_latents": torch.randn(count, 64, 64),
+        "masks": fill.pack_masks(torch.from_numpy(bits)),
+        "clip_tokens": torch.zeros(count, 32).long(),
+        "t5_tokens": torch.zeros(count, 32).long(),
+        "positions": torch.zeros(64, 3),
+    }
+    stub = StubTransformer(batch["latents"].double(), error)
+
+    def encoder(tokens):
+        return SimpleNamespace(last_hidden_state=torch.zeros(1), pooler_output=torch.zeros(1))
+
+    return fill.FillLoss(stub, encoder, encoder)(batch).item(), batch, masks, stub
+
+
+def test_the_exact_velocity_has_no_loss():
+    loss, batch, _, stub = loss_of_stub(error=0)
+    assert loss < 1e-7
+    assert torch.equal(stub.seen[..., 64:128], batch["masked_latents"])
+    assert torch.equal(stub.seen[..., 128:], batch["masks"])
+    assert ((stub.sigma > 0) & (stub.sigma < 1)).all() and len(stub.sigma.unique()) == 3
+
+
+def test_the_loss_is_the_squared_error_mostly_of_the_masked_latents(upstream):
+    error = torch.randn(3, 64, 64, generator=torch.manual_seed(5))
+    loss, _, masks, _ = loss_of_stub(error)
+    squares = upstream._unpack_latents(error, 128, 128, 8).square().mean(dim=1).numpy()  # (3, 16, 16)
+    shares = masks.reshape(3, 16, 8, 16, 8).mean(axis=(2, 4))
+    expected = np.mean(
+        [
+            0.9 * np.average(square, weights=share) + 0.1 * np.average(square, weights=1 - share)
+            for square, share in zip(squares, shares, strict=True)
+        ]
+    )
+    assert loss == pytest.approx(expected, rel=1e-4)
+
+
+def test_every_weight_of_the_model_learns():
+    """After some steps, which move the layers that start at zero; a weight without use would stop DDP."""
+    torch.manual_seed(6)
+    model = fill.FillLoss(make_transformer(), *make_text_encoders())
+    optimizer = torch.optim.SGD(model.parameters(), 1.0)
+    _, batch, _, _ = loss_of_stub(0)
+    batch |= {name: torch.randint(4, 60, (3, 32)) for name in ("clip_tokens", "t5_tokens")}
+    for _ in range(4):
+        optimizer.zero_grad()
+        model(batch).backward()
+        optimizer.step()
+    assert not [name for name, weight in model.named_parameters() if weight.grad is None]
+    still = [name for name, weight in model.named_parameters() if not weight.grad.any()]
+    assert not still
+
+
+# --- the model that is saved -----------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def vae_folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("vae")
+    torch.manual_seed(7)
+    vae = make_vae()
+    vae.register_to_config(scaling_factor=0.5, shift_factor=0.1)
+    vae.save_pretrained(folder)
+    return folder
+
+
+def test_the_saved_model_opens_with_diffusers_and_reads_prompts_as_in_training(vae_folder, tmp_path):
+    from diffusers import FluxFillPipeline
+
+    torch.manual_seed(8)
+    model = fill.FillLoss(make_transformer(), *make_text_encoders())
+    fill.save_pipeline(model, vae_folder, tmp_path)
+    size = sum(file.stat().st_size for file in tmp_path.rglob("*") if file.is_file())
+    assert size < 25e6
+    pipe = FluxFillPipeline.from_pretrained(tmp_path)
+    assert pipe.vae.config.scaling_factor == 0.5 and pipe.vae.config.shift_factor == 0.1
+
+    prompts = ['a red sign "HI"', "remove"]
+    model.float()
+    t5 = model.t5(fill.tokenize(prompts, with_bos=False).long()).last_hidden_state
+    clip = model.clip(fill.tokenize(prompts, with_bos=True).long()).pooler_output
+    embeddings, pooled, _ = pipe.encode_prompt(prompts, None, max_sequence_length=32)
+    torch.testing.assert_close(embeddings, t5, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(pooled, clip, atol=1e-5, rtol=1e-4)
+    assert not torch.allclose(pooled[0], pooled[1], atol=1e-2)
+
+
+# --- runs ------------------------------------------------------------------------------------------
+
+
+def start(out, seed=0, **settings):
+    """A run over a toy model, in a stretch too long for its clock to matter."""
+    args = Namespace(out=out, minutes=1e6, lr=0.05, batch=4, seed=seed, device="cpu")
+    this = run.Run(args, **{"warmup": 4, **settings})
+    model = torch.nn.Sequential(torch.nn.Linear(3, 5), torch.nn.Tanh(), torch.nn.Linear(5, 1))
+    this.prepare(model, torch.optim.AdamW(model.parameters()))
+    return this
+
+
+def train(this, steps):
+    for _ in range(steps):
+        this.optimize(this.model(torch.randn(4, 3)).square().mean())
+    return this
+
+
+def weights(this):
+    return [parameter.detach().clone() for parameter in this.bare_model.parameters()]
+
+
+def test_a_resumed_run_equals_one_that_was_never_interrupted(tmp_path):
+    whole = train(start(tmp_path / "whole"), 7)
+    train(start(tmp_path / "parts"), 3).save()
+    resumed = start(tmp_path / "parts", seed=5)  # other first weights: the checkpoint's count
+    assert resumed.step == 3
+    train(resumed, 4)
+    assert resumed.step == 7
+    for ours, expected in ((weights(resumed), weights(whole)), (resumed.average, whole.average)):
+        assert all(torch.equal(a, b) for a, b in zip(ours, expected, strict=True))
+    later = train(start(tmp_path / "whole"), 1)  # without a checkpoint there, from the start
+    assert later.step == 1
+
+
+def test_the_average_follows_the_weights_and_ends_up_in_the_model(tmp_path):
+    this = start(tmp_path)
+    expected = weights(this)
+    for step in range(1, 6):
+        train(this, 1)
+        share = step / (step + 10)
+        expected = [
+            share * mean + (1 - share) * now for mean, now in zip(expected, weights(this), strict=True)
+        ]
+    finished = list(this.finish().parameters())
+    for mean, parameter in zip(expected, finished, strict=True):
+        torch.testing.assert_close(parameter.detach(), mean)
+
+
+def test_the_learning_rate_warms_up_stays_and_falls_to_zero(tmp_path):
+    this = start(tmp_path)
+    rates = []
+    for share in (0, 0, 0, 0, 0.3, 0.66, 0.75, 0.9, 1.0):
+        this.share = share
+        train(this, 1)
+        rates.append(this.optimizer.param_groups[0]["lr"] / 0.05)
+    assert rates == pytest.approx([0.25, 0.5, 0.75, 1, 1, 1, 0.75, 0.3, 0], abs=2e-3)
+
+
+def test_a_stretch_ends_when_its_minutes_are_over(tmp_path):
+    this = start(tmp_path)
+    this.args.minutes = 0.005
+    while this.share < 1:
+        train(this, 1)
+    assert 0.3 <= this.elapsed < 3
+
+
+@pytest.mark.parametrize("bad", ["nan", "inf"])
+def test_a_bad_loss_stops_with_words_and_never_reaches_the_checkpoint(tmp_path, bad):
+    this = train(start(tmp_path, checkpoint_every=0), 3)  # a checkpoint after every step
+    with pytest.raises(
+        FloatingPointError, match=f"loss is {bad} at step 4: resume from .* with a smaller --lr"
+    ):
+        this.optimize(this.model(torch.randn(4, 3)).sum() * float(bad))
+    resumed = start(tmp_path)
+    assert resumed.step == 3 and all(weight.isfinite().all() for weight in weights(resumed))
+
+
+def test_weights_that_are_not_finite_never_reach_the_checkpoint(tmp_path):
+    this = train(start(tmp_path, checkpoint_every=0), 3)
+    with pytest.raises(FloatingPointError, match="weights are not finite at step 4"):
+        this.optimize(
+            (this.model(torch.zeros(4, 3)) * 0).abs().sqrt().sum()
+        )  # loss 0, its slope not a number
+    assert start(tmp_path).step == 3
+
+
+def test_a_failed_write_leaves_the_old_file_whole(tmp_path):
+    path = tmp_path / "folder" / "figures.json"
+    write_json(path, {"rate": 0.5})
+
+    def fail(temporary):
+        Path(temporary).write_text('{"rate": 0.')
+        raise OSError("no space left on device")
+
+    with pytest.raises(OSError, match="no space left"):
+        write(path, fail)
+    assert path.read_text() == '{\n "rate": 0.5\n}\n'
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+def test_a_failed_checkpoint_leaves_the_last_one(tmp_path, monkeypatch):
+    this = train(start(tmp_path), 2)
+    this.save()
+
+    def fail(tensors, path, metadata):
+        Path(path).write_bytes(b"half")
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(run, "save_file", fail)
+    with pytest.raises(OSError, match="no space left"):
+        train(this, 1).save()
+    assert start(tmp_path).step == 2
+
+
+# --- several processes -----------------------------------------------------------------------------
+
+
+def in_two_processes(*command):
+    launch = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2"]
+    port = 20000 + np.random.default_rng().integers(20000)  # so that test runs beside each other don't meet
+    process = subprocess.run(
+        [*launch, "--main_process_port", str(port), *map(str, command)],
+        cwd=Path(__file__).resolve().parents[1],
+        capture_output=True,
+        text=True,
+        timeout=150,
+        check=False,
+    )
+    assert process.returncode == 0, process.stderr[-3000:]
+    return process.stdout
+
+
+def test_two_processes_share_gradients_clock_and_checkpoint(tmp_path):
+    in_two_processes(Path(__file__).with_name("two_processes.py"), tmp_path)
+    one, other = (torch.load(tmp_path / f"process-{index}.pt") for index in range(2))
+    for name in ("before", "after", "average"):
+        assert torch.equal(one[name], other[name])
+    for name in ("batches", "batches after resuming"):
+        assert not torch.isclose(one[name], other[name]).any()
+    assert one["last step"] == other["last step"] > 5
+
+    # one process with both halves of each batch ends up with the same weights
+    model = torch.nn.Linear(3, 1)
+    torch.nn.utils.vector_to_parameters(one["before"], model.parameters())
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    for halves in zip(one["batches"], other["batches"], strict=True):
+        optimizer.zero_grad()
+        model(torch.cat(halves)).square().mean().backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+    torch.testing.assert_close(torch.nn.utils.parameters_to_vector(model.parameters()).detach(), one["after"])
+
+
+def test_the_fill_model_trains_in_two_processes(vae_folder, tmp_path):
+    said = in_two_processes(
+        *["-m", "onereward_nb.postcards.train", "fill", "--vae", vae_folder, "--out", tmp_path],
+        *["--scenes", 4, "--batch", 2, "--minutes", 0.05, "--device", "cpu"],
+    )
+    assert "on cpu, processes: 2" in said and "pipeline written" in said
+    checkpoint = load_file(tmp_path / "checkpoint.safetensors")
+    assert all(tensor.isfinite().all() for name, tensor in checkpoint.items() if name != "random")
+    assert (tmp_path / "postcard-fill" / "model_index.json").exists()
