@@ -75,8 +75,10 @@ def score_all(examples, images):
 def score_fill(example, reading, image):
     """Right where the one thing in the mask is of the kind and colour asked for, whole, on an untouched background."""
     asked, target = example.thing, as_pixels(example.target)
-    found = things_in(reading, reading.mask)
-    things = (reading.classes >= FIRST_THING) & reading.mask
+    # neighbours may reach into a loose mask: what stands in their place is not judged
+    place = reading.mask & ~grown(true_classes(example.scene.without(asked))[0] >= FIRST_THING)
+    found = things_in(reading, place)
+    things = (reading.classes >= FIRST_THING) & place
     right_kind = reading.classes == FIRST_THING + KINDS.index(asked.kind)
     right_colour = reading.colours == list(COLOURS).index(asked.colour)
     amount = things.sum()
