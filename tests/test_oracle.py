@@ -1,0 +1,543 @@
+"""The oracle: the truth succeeds, and each planted defect lowers the score that is about it.
+
+Each defect is judged twice: read by a reader that makes no mistake, which tests the rules, and by the trained
+one that ships.
+"""
+
+from collections import Counter, deque
+from dataclasses import replace
+from functools import cache, lru_cache
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from PIL import Image, ImageFilter
+
+from onereward_nb.models import models_folder
+from onereward_nb.postcards import Thing, example, oracle, render, score, score_all
+from onereward_nb.postcards.reader import load_reader, true_classes
+from onereward_nb.postcards.rendering import silhouette
+from onereward_nb.postcards.scenes import COLOURS, KINDS, LETTERS, SIZES
+from onereward_nb.tasks import TASKS
+
+HELD_OUT = 1_000_000
+
+
+# --- comparing, against the plainest way to compute it ----------------------------------------------
+
+
+def random_region(rng, size=20):
+    return rng.random((size, size)) < rng.uniform(0.2, 0.8)
+
+
+def parts_by_flooding(region):
+    """The connected parts of a region as a set of sets of pixels."""
+    left, parts = set(map(tuple, np.argwhere(region))), set()
+    while left:
+        queue = deque([left.pop()])
+        part = set(queue)
+        while queue:
+            row, column = queue.popleft()
+            for place in ((row - 1, column), (row + 1, column), (row, column - 1), (row, column + 1)):
+                if place in left:
+                    left.remove(place)
+                    part.add(place)
+                    queue.append(place)
+        parts.add(frozenset(part))
+    return parts
+
+
+def test_connected_parts():
+    rng = np.random.default_rng(0)
+    for _ in range(30):
+        region = random_region(rng)
+        labels = oracle.connected(region)
+        assert np.array_equal(labels > 0, region)
+        parts = {frozenset(map(tuple, np.argwhere(labels == label))) for label in np.unique(labels) if label}
+        assert parts == parts_by_flooding(region)
+
+
+@cache
+def distance_by_definition(a, b):
+    if not a or not b:
+        return len(a) + len(b)
+    return min(
+        distance_by_definition(a[1:], b) + 1,
+        distance_by_definition(a, b[1:]) + 1,
+        distance_by_definition(a[1:], b[1:]) + (a[0] != b[0]),
+    )
+
+
+def test_edit_distance():
+    rng = np.random.default_rng(1)
+    for _ in range(200):
+        a, b = ("".join(rng.choice(list("ABC"), rng.integers(0, 6))) for _ in range(2))
+        assert oracle.edit_distance(a, b) == distance_by_definition(a, b)
+
+
+def found(kind, colour):
+    return oracle.Found(kind, colour, np.ones((2, 2), bool))
+
+
+def test_agreement_is_the_f1_of_things_by_kind_and_colour():
+    rng = np.random.default_rng(2)
+    for _ in range(200):
+        read, named = (
+            [
+                (str(rng.choice(KINDS[:2])), str(rng.choice(list(COLOURS)[:2])))
+                for _ in range(rng.integers(0, 5))
+            ]
+            for _ in range(2)
+        )
+        right = (Counter(read) & Counter(named)).total()
+        things = [Thing(kind, colour, 0.5, 0.9, 0.2) for kind, colour in named]
+        precision, recall = right / max(len(read), 1), right / max(len(named), 1)
+        expected = 2 * precision * recall / (precision + recall) if right else float(not read and not named)
+        assert oracle.agreement([found(*each) for each in read], things) == pytest.approx(expected)
+
+
+def test_overlap_is_intersection_over_union():
+    rng = np.random.default_rng(3)
+    for _ in range(30):
+        a, b = random_region(rng), random_region(rng)
+        one, other = (set(map(tuple, np.argwhere(region))) for region in (a, b))
+        assert oracle.overlap(a, b) == pytest.approx(len(one & other) / len(one | other))
+    nothing = np.zeros((4, 4), bool)
+    assert oracle.overlap(nothing, nothing) == 0 == oracle.overlap(nothing, ~nothing)
+
+
+def random_pixels(rng, size=12):
+    return rng.uniform(0, 255, (size, size, 3)).astype(np.float32)
+
+
+def detail(pixels, region):
+    """Mean difference of a region's pixels to their neighbours to the right and below, one by one."""
+    grey, total = pixels.mean(axis=2), 0.0
+    for row, column in np.argwhere(region):
+        for down, right in ((1, 0), (0, 1)):
+            if row + down < len(grey) and column + right < len(grey):
+                total += abs(float(grey[row + down, column + right]) - float(grey[row, column]))
+    return total / region.sum()
+
+
+def test_crispness_is_the_ratio_of_details():
+    rng = np.random.default_rng(4)
+    for _ in range(20):
+        a, b, region = random_pixels(rng), random_pixels(rng) / rng.uniform(1, 5), random_region(rng, 12)
+        amounts = sorted(detail(pixels, region) + 0.5 for pixels in (a, b))
+        assert oracle.crispness(a, b, region) == pytest.approx(amounts[0] / amounts[1], rel=1e-4)
+        assert oracle.crispness(a, a, region) == 1
+    assert oracle.crispness(a, b, np.zeros_like(region)) == 1
+
+
+def test_alike_is_the_share_of_pixels_near_the_target_or_the_alternative():
+    rng = np.random.default_rng(5)
+    for _ in range(20):
+        target, alternative, region = random_pixels(rng), random_pixels(rng), random_region(rng, 12)
+        pixels = np.where(rng.random((12, 12, 1)) < 0.5, target, alternative) + rng.uniform(
+            -30, 30, (12, 12, 3)
+        )
+        near = {"target": [], "either": []}
+        for place in map(tuple, np.argwhere(region)):
+            errors = [max(abs(pixels[place] - picture[place])) for picture in (target, alternative)]
+            near["target"].append(errors[0] <= oracle.NEAR)
+            near["either"].append(min(errors) <= oracle.NEAR)
+        assert oracle.alike(pixels, target, region) == pytest.approx(np.mean(near["target"]))
+        assert oracle.alike(pixels, target, region, alternative) == pytest.approx(np.mean(near["either"]))
+    assert oracle.alike(pixels, target, np.zeros_like(region)) == 1
+
+
+def test_things_are_named_by_the_majority_of_their_pixels_and_specks_are_none():
+    classes = np.zeros((128, 128), int)
+    colours = np.zeros((128, 128), int)
+    classes[10:30, 10:30] = oracle.FIRST_THING + KINDS.index("car")
+    classes[10:15, 10:30] = oracle.FIRST_THING + KINDS.index("ball")
+    colours[10:30, 10:30] = list(COLOURS).index("pink")
+    classes[60:63, 60:67] = oracle.FIRST_THING  # 21 pixels
+    classes[90:100, 90:100] = oracle.FIRST_THING + KINDS.index("tree")
+    reading = oracle.Reading(np.zeros((128, 128, 3)), classes, colours, np.ones((128, 128), bool))
+    things = oracle.things_in(reading, reading.mask)
+    assert [(thing.kind, thing.colour) for thing in things] == [("car", "pink"), ("tree", "red")]
+    assert things[0].region.sum() == 400
+    assert oracle.things_in(reading, np.zeros((128, 128), bool)) == []
+
+
+def test_a_word_is_spelled_up_to_its_first_empty_place():
+    rng = np.random.default_rng(6)
+    for _ in range(50):
+        word = "".join(rng.choice(list(LETTERS), rng.integers(0, 5)))
+        assert oracle.spell(chances(word, rng)) == word
+
+
+def chances(word, rng=None):
+    """Chances of letters that speak for a word."""
+    table = np.full((4, 27), 1e-6) if rng is None else rng.uniform(0, 0.5, (4, 27))
+    for place in range(4):
+        table[place, LETTERS.index(word[place]) if place < len(word) else 26] = 1
+    return table / table.sum(axis=1, keepdims=True)
+
+
+# --- reading ----------------------------------------------------------------------------------------
+
+
+class Planted(NamedTuple):
+    """A result, and what a perfect reader reads in it."""
+
+    image: Image.Image
+    classes: np.ndarray
+    colours: np.ndarray
+    word: str = ""
+
+
+def plant(scene, word="", size=128):
+    return Planted(render(scene, size), *true_classes(scene), word)
+
+
+def composite(inside, outside, region):
+    """One result within a region, another elsewhere."""
+    pictures = [np.asarray(planted.image) for planted in (inside, outside)]
+    return Planted(
+        Image.fromarray(np.where(region[..., None], *pictures)),
+        np.where(region, inside.classes, outside.classes),
+        np.where(region, inside.colours, outside.colours),
+        inside.word,
+    )
+
+
+class PerfectReader:
+    def __init__(self, planted):
+        self.planted = planted
+
+    def read_pictures(self, images):
+        classes, colours = (np.stack([p[i] for p in self.planted]).astype(int) for i in (1, 2))
+        return classes, np.where(colours == 255, 0, colours)
+
+    def letter_chances(self, images, signs):
+        [word] = {planted.word for planted in self.planted if planted.image is images[0]}
+        return chances(word)[None]
+
+
+@pytest.fixture(params=["perfect", "trained"])
+def judge(request, monkeypatch):
+    """Scores planted results by one of the two readers: judge(examples, planted)."""
+    if request.param == "trained":
+        trained_reader()
+
+    def judged(examples, planted):
+        if request.param == "perfect":
+            monkeypatch.setattr(oracle, "load_reader", lambda: PerfectReader(planted))
+        return score_all(examples, [each.image for each in planted])
+
+    judged.reads = request.param
+    return judged
+
+
+@lru_cache
+def trained_reader():
+    folder = models_folder() / "postcard-reader"
+    if not (folder / "picture-reader.safetensors").exists():
+        pytest.skip(f"the oracle's reader is not there: {folder}")
+    return load_reader()
+
+
+@cache
+def examples(task, count=16):
+    return [example(task, seed) for seed in range(HELD_OUT, HELD_OUT + count)]
+
+
+def truth(edit):
+    return Planted(edit.target, *true_classes(edit.scene), edit.thing.word if edit.thing else "")
+
+
+def values(scores, name):
+    return np.array([each[name] for each in scores], float)
+
+
+def most(judge, right, least=0.9):
+    """All of them by the perfect reader, nearly all by the trained one."""
+    return np.mean(right) >= (1 if judge.reads == "perfect" else least)
+
+
+# --- the truth --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_truth_succeeds(judge, task):
+    edits = examples(task, 100 if judge.reads == "trained" else 16)
+    scores = judge(edits, [truth(edit) for edit in edits])
+    assert values(scores, "success").mean() >= 0.99
+    assert set(scores[0]) == {"success", "outside", *TASKS[task].dimensions}
+    for name in TASKS[task].dimensions:
+        assert values(scores, name).min() >= 0 and values(scores, name).max() <= 1
+        assert values(scores, name).mean() > 0.97
+    # a shadow that the mask left out is gone in the truth of a removal
+    assert (
+        values(scores, "outside").max() < 0.02 if task == "removal" else not values(scores, "outside").any()
+    )
+
+
+@pytest.mark.parametrize("size", [64, 256])
+def test_the_truth_succeeds_at_other_sizes(judge, size):
+    for task in TASKS:
+        edits = [example(task, seed, size) for seed in range(HELD_OUT, HELD_OUT + 5)]
+        assert most(judge, values(judge(edits, list(map(truth, edits))), "success"), least=0.6)
+
+
+# --- fill -------------------------------------------------------------------------------------------
+
+
+def in_mask(edit, planted):
+    return composite(planted, plant(edit.scene.without(edit.thing)), np.asarray(edit.mask) > 0)
+
+
+def half_erased(edit):
+    """Only the left half of the thing was painted."""
+    columns = np.nonzero(np.asarray(silhouette(edit.thing, lit_by=edit.scene)))[1]
+    kept = np.broadcast_to(np.arange(128) < (columns.min() + columns.max() + 1) / 2, (128, 128))
+    return composite(plant(edit.scene), plant(edit.scene.without(edit.thing)), kept)
+
+
+def of_another_colour(edit):
+    colour = {"red": "blue", "blue": "yellow", "yellow": "purple"}.get(edit.thing.colour, "red")
+    rest = edit.scene.without(edit.thing)
+    return in_mask(edit, plant(rest.with_things(replace(edit.thing, colour=colour))))
+
+
+def of_another_kind(edit):
+    kind = "ball" if edit.thing.kind != "ball" else "house"
+    size = np.mean(SIZES[kind])
+    other = Thing(kind, edit.thing.colour, edit.thing.x, edit.thing.y, size)
+    return in_mask(edit, plant(edit.scene.without(edit.thing).with_things(other)))
+
+
+def not_painted(edit):
+    return plant(edit.scene.without(edit.thing))
+
+
+def things(task="fill", but=()):
+    return [edit for edit in examples(task) if edit.thing.kind not in but]
+
+
+def test_half_a_thing_lowers_structure_alone(judge):
+    edits = things(but=("sign",))  # half a sign looks like a shorter one
+    whole, half = judge(edits, list(map(truth, edits))), judge(edits, list(map(half_erased, edits)))
+    assert most(judge, values(half, "structure") < values(whole, "structure") - 0.1)
+    assert most(judge, 1 - values(half, "success"))
+    assert values(half, "text alignment").mean() > 0.9 * values(whole, "text alignment").mean()
+    assert values(half, "consistency").mean() > 0.95
+
+
+@pytest.mark.parametrize("defect", [of_another_colour, of_another_kind])
+def test_another_colour_or_kind_lowers_text_alignment_alone(judge, defect):
+    edits = things(but=("sign",))
+    whole, other = judge(edits, list(map(truth, edits))), judge(edits, list(map(defect, edits)))
+    assert most(judge, values(other, "text alignment") < 0.3)
+    assert not values(other, "success").any()
+    assert values(other, "consistency").mean() > 0.95
+    if defect is of_another_colour:
+        assert np.abs(values(other, "structure") - values(whole, "structure")).mean() < 0.1
+
+
+def test_nothing_painted_fails(judge):
+    edits = things()
+    scores = judge(edits, list(map(not_painted, edits)))
+    assert not values(scores, "success").any()
+    assert most(judge, values(scores, "text alignment") < 0.1)
+    assert most(judge, values(scores, "structure") < 0.1)
+    assert values(scores, "consistency").mean() > 0.95
+
+
+def recoloured(edit, planted, shift=60):
+    """The masked part too bright or too dark."""
+    pixels = np.asarray(planted.image).astype(int)
+    shift = np.where(pixels.mean() < 128, shift, -shift)
+    changed = np.where(np.asarray(edit.mask)[..., None] > 0, pixels + shift, pixels)
+    return planted._replace(image=Image.fromarray(changed.clip(0, 255).astype(np.uint8)))
+
+
+def test_a_background_of_another_colour_lowers_consistency(judge):
+    for task in ("fill", "extend", "extend-no-prompt"):
+        edits = examples(task)
+        scores = judge(edits, [recoloured(edit, truth(edit)) for edit in edits])
+        assert values(scores, "consistency").mean() < 0.3
+        assert not values(scores, "success").any()
+
+
+# --- text -------------------------------------------------------------------------------------------
+
+
+def saying(edit, word):
+    rest = edit.scene.without(edit.thing)
+    planted = plant(rest.with_things(replace(edit.thing, word=word)), word)
+    return composite(planted, plant(edit.scene), np.asarray(edit.mask) > 0)
+
+
+def test_one_wrong_letter_lowers_text_rendering_by_its_share(judge):
+    rng = np.random.default_rng(7)
+    edits = examples("text")
+    words, planted = [], []
+    for edit in edits:
+        word = edit.thing.word
+        place = rng.integers(len(word))
+        other = rng.choice(sorted(set("AEHKMXZ") - {word[place]}))
+        words.append(word[:place] + other + word[place + 1 :])
+        planted.append(saying(edit, words[-1]))
+    scores = judge(edits, planted)
+    expected = [1 - 1 / len(word) for word in words]
+    assert most(judge, np.isclose(values(scores, "text rendering"), expected))
+    assert not values(scores, "success").any()
+    assert most(judge, values(scores, "text alignment") < 0.1)
+    assert most(judge, values(scores, "structure") > 0.8)  # a clean letter, though a wrong one
+
+
+def test_a_sign_left_blank_has_no_right_letter(judge):
+    edits = examples("text")
+    blank = [saying(edit, " " * len(edit.thing.word))._replace(word="") for edit in edits]
+    scores = judge(edits, blank)
+    assert not values(scores, "success").any()
+    assert values(scores, "text rendering").mean() < (0.15 if judge.reads == "trained" else 1e-9)
+    assert most(judge, values(scores, "structure") == 0)
+
+
+def test_the_word_that_stood_there_fails(judge):
+    edits = examples("text")
+    kept = [truth(edit)._replace(image=edit.image, word=" ") for edit in edits]
+    if judge.reads == "trained":  # which has to read a word that nobody tells it
+        assert not values(judge(edits, kept), "success").any()
+
+
+# --- removal ----------------------------------------------------------------------------------------
+
+
+def shadow_left(edit):
+    before = plant(edit.scene.with_things(edit.thing))
+    thing = np.asarray(silhouette(edit.thing, lit_by=edit.scene)) > 0
+    without = plant(edit.scene)
+    shadow = composite(without, before, thing)
+    return shadow._replace(classes=without.classes, colours=without.colours)
+
+
+def thing_left(edit):
+    return plant(edit.scene.with_things(edit.thing))
+
+
+def test_a_thing_or_its_shadow_left_lowers_removal_quality(judge):
+    edits = things("removal", but=("balloon",))  # which has no shadow
+    clean, shadow, thing = (
+        judge(edits, list(map(defect, edits))) for defect in (truth, shadow_left, thing_left)
+    )
+    assert not values(thing, "success").any()
+    for worse, better in ((shadow, clean), (thing, shadow)):
+        assert (values(worse, "removal quality") < values(better, "removal quality")).all()
+    assert values(shadow, "removal quality").mean() < 0.97
+
+
+# --- extension --------------------------------------------------------------------------------------
+
+
+def shifted(edit, by=4):
+    """The margins moved down, so that lines don't meet."""
+    moved = truth(edit)
+    moved = moved._replace(**{n: np.roll(getattr(moved, n), by, 0) for n in ("classes", "colours")})
+    moved = moved._replace(image=Image.fromarray(np.roll(np.asarray(moved.image), by, 0)))
+    return composite(moved, truth(edit), np.asarray(edit.mask) > 0)
+
+
+def test_margins_that_are_shifted_lower_consistency(judge):
+    edits = examples("extend")
+    scores = [judge(edits, [shifted(edit, by) for edit in edits]) for by in (0, 4, 12)]
+    by_none, by_four, by_twelve = (values(each, "consistency") for each in scores)
+    assert (by_four < by_none).all() and (by_twelve < by_four).mean() > 0.9
+    assert np.mean(by_four < 0.97) > 0.9
+
+
+def test_a_thing_cut_off_in_a_margin_lowers_structure(judge):
+    pairs = []
+    for edit in examples("extend", 40):
+        for thing in edit.scene.things:
+            covered = np.asarray(silhouette(thing, lit_by=edit.scene)) > 0
+            if thing.kind != "sign" and (np.asarray(edit.mask) > 0)[covered].all():
+                columns = np.nonzero(covered)[1]
+                cut = covered & (np.arange(128) >= (columns.min() + columns.max()) / 2)
+                pairs.append((edit, composite(plant(edit.scene.without(thing)), truth(edit), cut)))
+    edits, planted = zip(*pairs, strict=True)
+    whole, half = judge(edits, list(map(truth, edits))), judge(edits, planted)
+    assert len(pairs) > 5
+    assert most(judge, values(half, "structure") < values(whole, "structure") - 0.1)
+    assert most(judge, 1 - values(half, "success"))
+
+
+# --- aesthetics and what lies outside ----------------------------------------------------------------
+
+
+def blurred(planted, mask):
+    soft = planted.image.filter(ImageFilter.GaussianBlur(2))
+    return planted._replace(image=Image.composite(soft, planted.image, mask))
+
+
+def noisy(planted, mask):
+    noise = np.random.default_rng(8).normal(0, 25, (128, 128, 3))
+    grainy = Image.fromarray((np.asarray(planted.image) + noise).clip(0, 255).astype(np.uint8))
+    return planted._replace(image=Image.composite(grainy, planted.image, mask))
+
+
+@pytest.mark.parametrize("spoil", [blurred, noisy])
+def test_blur_and_noise_lower_aesthetics(judge, spoil):
+    for task in ("fill", "text", "extend", "extend-no-prompt"):
+        edits = examples(task)
+        scores = judge(edits, [spoil(truth(edit), edit.mask) for edit in edits])
+        assert (values(scores, "aesthetics") < 1).all()
+        # an extension is judged by its background, which is smooth before it is blurred
+        assert values(scores, "aesthetics").mean() < (0.95 if task.startswith("extend") else 0.8)
+
+
+def test_what_changes_outside_the_mask_is_counted_pixel_by_pixel(judge):
+    rng = np.random.default_rng(9)
+    for task in TASKS:
+        edit = examples(task)[0]
+        outside = np.argwhere(np.asarray(edit.mask) == 0)
+        chosen = rng.choice(outside, 7, replace=False)
+        pixels = np.array(edit.target)
+        pixels[tuple(chosen.T)] = pixels[tuple(chosen.T)] ^ 1
+        changed = truth(edit)._replace(image=Image.fromarray(pixels))
+        [result] = judge([edit], [changed])
+        assert result["outside"] == pytest.approx(7 / len(outside))
+
+
+# --- calls ------------------------------------------------------------------------------------------
+
+
+def test_results_of_another_size_are_refused_in_words():
+    for size in (64, 256):
+        with pytest.raises(ValueError, match=rf"image is \({size}, {size}\), its example \(128, 128\)"):
+            score(examples("fill")[0], render(0, size))
+
+
+def test_scoring_together_equals_scoring_one_by_one():
+    trained_reader()
+    edits = [
+        example(task, HELD_OUT + 3, size) for task, size in zip(TASKS, (64, 128, 200, 256, 128), strict=True)
+    ]
+    together = score_all(edits, [edit.image for edit in edits])
+    for edit, scores in zip(edits, together, strict=True):
+        alone = score(edit, edit.image)
+        assert alone.keys() == scores.keys()
+        assert all(alone[name] == pytest.approx(scores[name], abs=1e-5) for name in alone)
+
+
+def test_more_noise_reads_ever_worse():
+    """The trained reader degrades gradually: its scores can order results."""
+    trained_reader()
+    rng = np.random.default_rng(10)
+    edits = examples("fill")
+    means = []
+    for strength in (0, 60, 200):
+        noisy = [
+            Image.fromarray(
+                (np.asarray(e.target) + rng.normal(0, strength, (128, 128, 3))).clip(0, 255).astype(np.uint8)
+            )
+            for e in edits
+        ]
+        means.append(values(score_all(edits, noisy), "text alignment").mean())
+    assert all(worse < better for better, worse in pairwise(means))
