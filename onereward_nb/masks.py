@@ -52,8 +52,7 @@ def from_alpha(image):
     """The mask in a picture's alpha channel: its transparent pixels (alpha below 128) are to be painted.
 
     This is how an eraser marks a region. Some tools do the reverse and store brush strokes as opaque pixels
-    on a
-    transparent layer: `invert` the result then. ValueError if the picture has no alpha channel.
+    on a transparent layer: `invert` the result then. ValueError if the picture has no alpha channel.
     """
     if "A" not in image.getbands() and "transparency" not in image.info:
         raise ValueError(f"This picture (mode {image.mode!r}) has no alpha channel to take a mask from.")

@@ -28,8 +28,7 @@ class FluxFillCFGPipeline(FluxFillPipeline):
     `true_cfg_scale=1` and `paste=None` the two agree bit for bit.
 
     Attributes: `settings`, the arguments that suit this model best, and `default_size`, the side in pixels of
-        the
-    pictures that it was made for. `load_pipeline` sets both; here they are those of the OneReward weights.
+    the pictures that it was made for. `load_pipeline` sets both; here they are those of the OneReward weights.
 
     Source: Gong et al., OneReward, arXiv 2508.21066, and its repository; Ho and Salimans, arXiv 2207.12598.
     """

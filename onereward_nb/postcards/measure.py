@@ -22,7 +22,7 @@ from .reader import FIRST_THING, as_tensor, load_reader, true_classes
 from .rendering import render
 from .scenes import COLOURS, KINDS, make_scene
 
-SCALES = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0)
+SCALES = (1.0, 2.0, 3.0, 4.0, 6.0)
 
 
 def measure_reader(count=1000):

@@ -24,7 +24,7 @@ from .scenes import COLOURS, KINDS, LETTER_WIDTH, SHAPES, Thing
 
 SPECK = 24  # pixels: anything smaller is no thing
 NEAR = 16.0  # grey levels of 255: two colours that differ less look alike
-WHOLE = 0.75  # a thing is whole from this overlap with a drawing of its kind on, intersection over union
+WHOLE = 0.8  # a thing is whole from this match with a drawing of its kind on
 GOES_ON = 0.75  # consistency from which on a background counts as going on
 
 
@@ -181,15 +181,18 @@ def as_mask(image):
 
 
 def things_in(reading, region):
-    """The things that stand in a region, the largest first: connected pixels, named by the majority of them."""
-    standing = (reading.classes >= FIRST_THING) & region
+    """The things that stand in a region, the largest first: pixels of one kind together, of the colour of most.
+
+    Pixels a few apart still belong together: the reader misses parts of a thin stem.
+    """
     found = []
-    for label in np.unique(labels := connected(standing)):
-        piece = labels == label
-        if label and piece.sum() >= SPECK:
-            kind = np.bincount(reading.classes[piece] - FIRST_THING).argmax()
-            colour = np.bincount(reading.colours[piece]).argmax()
-            found.append(Found(KINDS[kind], list(COLOURS)[colour], piece))
+    for label, kind in enumerate(KINDS, FIRST_THING):
+        standing = (reading.classes == label) & region
+        pieces = connected(grown(standing, 3)) * standing
+        for piece in (pieces == number for number in np.unique(pieces[pieces > 0])):
+            if piece.sum() >= SPECK:
+                colour = np.bincount(reading.colours[piece]).argmax()
+                found.append(Found(kind, list(COLOURS)[colour], piece))
     return sorted(found, key=lambda thing: -thing.region.sum())
 
 
@@ -264,6 +267,16 @@ def overlap(a, b):
     return float((a & b).sum() / union) if union else 0.0
 
 
+def match(region, outline):
+    """How much of each region lies in the other or beside it, the two shares multiplied: 0 to 1.
+
+    A border that is off by one pixel costs nothing, for the reader is no more exact than that.
+    """
+    inside = (region & grown(outline, 1)).sum() / max(region.sum(), 1)
+    filled = (outline & grown(region, 1)).sum() / max(outline.sum(), 1)
+    return float(inside * filled)
+
+
 def wholeness(thing, scene):
     """How well a found thing fills the outline of its kind, 0 to 1.
 
@@ -285,7 +298,7 @@ def wholeness(thing, scene):
                 thing.kind, thing.colour, (left + right) / 2 / SIZE, bottom / SIZE, size, "H" * letters
             )
             outlines.append(np.asarray(silhouette(drawn, SIZE, lit_by=scene)) > 0)
-    return max(overlap(thing.region, outline) for outline in outlines)
+    return max(match(thing.region, outline) for outline in outlines)
 
 
 def agreement(found, things):

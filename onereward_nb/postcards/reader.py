@@ -4,6 +4,7 @@ They belong to the oracle: trained on renders alone, never used by a reward mode
 """
 
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +30,7 @@ def true_classes(scene, size=SIZE):
     classes = (ticks[:, None] > land[None, :]).astype(np.uint8)
     colours = np.full((size, size), 255, np.uint8)
     for thing in scene.things:
-        covered = np.asarray(silhouette(thing, size)) > 0
+        covered = np.asarray(silhouette(thing, size, lit_by=scene)) > 0
         classes[covered] = FIRST_THING + KINDS.index(thing.kind)
         colours[covered] = list(COLOURS).index(thing.colour)
     return classes, colours
@@ -40,22 +41,22 @@ def convolution(inputs, outputs, stride=1):
 
 
 class PictureReader(nn.Module):
-    """A small U-Net: (b, 3, 128, 128) from -1 to 1 to logits of class and colour of every pixel, (b, 9 + 8, 128, 128)."""
+    """A small U-Net: (b, 3, 128, 128) from -1 to 1 to logits of class and colour, (b, 9 + 8, 64, 64), of 2x2 pixels each."""
 
-    def __init__(self, widths=(16, 32, 48, 64, 96)):
+    def __init__(self, widths=(24, 48, 64, 96)):
         super().__init__()
-        self.first = convolution(3, widths[0])
-        pairs = list(zip(widths, widths[1:], strict=False))
+        self.first = convolution(3, widths[0], stride=2)
+        pairs = list(pairwise(widths))
         self.down = nn.ModuleList(nn.Sequential(convolution(a, b, 2), convolution(b, b)) for a, b in pairs)
-        self.up = nn.ModuleList(nn.Sequential(convolution(a + b, a), convolution(a, a)) for a, b in pairs)
+        self.up = nn.ModuleList(convolution(a + b, a) for a, b in pairs)
         self.last = nn.Conv2d(widths[0], len(CLASSES) + len(COLOURS), 1)
 
     def forward(self, pictures):
         x = self.first(pictures)
-        seen = [x]
+        seen = []
         for down in self.down:
-            seen.append(x := down(x))
-        seen.pop()
+            seen.append(x)
+            x = down(x)
         for up in reversed(self.up):
             x = up(torch.cat([seen.pop(), F.interpolate(x, scale_factor=2.0)], dim=1))
         return self.last(x)
@@ -64,18 +65,12 @@ class PictureReader(nn.Module):
 class WordReader(nn.Module):
     """The face of a sign, (b, 3, 32, 96) from -1 to 1, to logits of its letters from left to right, (b, 4, 27); 26: none."""
 
-    def __init__(self, widths=(32, 48, 64, 96)):
+    def __init__(self, widths=(24, 48, 64)):
         super().__init__()
-        pairs = zip((3, *widths), widths, strict=False)
-        self.body = nn.Sequential(
-            *(
-                nn.Sequential(convolution(a, b, 2 if i else 1), convolution(b, b))
-                for i, (a, b) in enumerate(pairs)
-            )
-        )
-        self.letters = nn.Linear(
-            widths[-1] * (FACE_SIZE[0] // 8) * (FACE_SIZE[1] // 8), LONGEST_WORD * (len(LETTERS) + 1)
-        )
+        stages = [nn.Sequential(convolution(a, b, 2), convolution(b, b)) for a, b in pairwise((3, *widths))]
+        self.body = nn.Sequential(*stages)
+        places = FACE_SIZE[0] // 8 * FACE_SIZE[1] // 8
+        self.letters = nn.Linear(widths[-1] * places, LONGEST_WORD * (len(LETTERS) + 1))
 
     def forward(self, faces):
         return self.letters(self.body(faces).flatten(1)).view(-1, LONGEST_WORD, len(LETTERS) + 1)
@@ -110,9 +105,8 @@ class Reader:
     @torch.inference_mode()
     def read_pictures(self, images):
         """Class and colour of each pixel of some PIL images: two int arrays (n, 128, 128)."""
-        logits = self.pictures(
-            as_tensor([image.resize((SIZE, SIZE), Image.Resampling.BOX) for image in images])
-        )
+        logits = self.pictures(as_tensor([image.resize((SIZE, SIZE), Image.Resampling.BOX) for image in images]))
+        logits = F.interpolate(logits, (SIZE, SIZE), mode="bilinear")
         return logits[:, : len(CLASSES)].argmax(1).numpy(), logits[:, len(CLASSES) :].argmax(1).numpy()
 
     @torch.inference_mode()

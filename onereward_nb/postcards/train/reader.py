@@ -33,7 +33,7 @@ def labelled(seed):
             )
     return (
         np.asarray(picture),
-        *true_classes(scene),
+        *(labels[::2, ::2] for labels in true_classes(scene)),  # at the size of the logits
         np.array(faces).reshape(-1, *FACE_SIZE, 3),
         np.array(words).reshape(-1, LONGEST_WORD),
     )
@@ -71,10 +71,9 @@ def main():
         np.stack(a) if i < 3 else np.concatenate(a) for i, a in enumerate(drawn)
     )
     data = [torch.from_numpy(array).to(run.device) for array in (pictures, classes, colours, faces, words)]
-    if args.vae:
-        data[0] = torch.cat([data[0], through_vae(args.vae, data[0])])
-        data[1:3] = (torch.cat([labels, labels]) for labels in data[1:3])
-    model = ReaderLoss().to(run.device)
+    if args.vae:  # every fourth picture as the VAE gives it back
+        data[0][::4] = through_vae(args.vae, data[0][::4])
+    model = ReaderLoss().to(run.device, memory_format=torch.channels_last)
     run.prepare(model, torch.optim.AdamW(model.parameters(), args.lr, weight_decay=0.01))
     while run.share < 1:
         i = torch.randint(len(data[0]), (args.batch,), device=run.device)
