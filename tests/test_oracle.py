@@ -148,12 +148,12 @@ def test_alike_is_the_share_of_pixels_near_the_target_or_the_alternative():
     assert oracle.alike(pixels, target, np.zeros_like(region)) == 1
 
 
-def test_things_are_named_by_the_majority_of_their_pixels_and_specks_are_none():
+def test_things_are_pixels_of_one_kind_in_the_colour_of_most_and_specks_are_none():
     classes = np.zeros((128, 128), int)
     colours = np.zeros((128, 128), int)
     classes[10:30, 10:30] = oracle.FIRST_THING + KINDS.index("car")
-    classes[10:15, 10:30] = oracle.FIRST_THING + KINDS.index("ball")
     colours[10:30, 10:30] = list(COLOURS).index("pink")
+    colours[10:15, 10:30] = list(COLOURS).index("blue")
     classes[60:63, 60:67] = oracle.FIRST_THING  # 21 pixels
     classes[90:100, 90:100] = oracle.FIRST_THING + KINDS.index("tree")
     reading = oracle.Reading(np.zeros((128, 128, 3)), classes, colours, np.ones((128, 128), bool))
@@ -241,9 +241,11 @@ def trained_reader():
     return load_reader()
 
 
-@cache
-def examples(task, count=16):
-    return [example(task, seed) for seed in range(HELD_OUT, HELD_OUT + count)]
+held_out = cache(example)
+
+
+def examples(task, count=12):
+    return [held_out(task, seed) for seed in range(HELD_OUT, HELD_OUT + count)]
 
 
 def truth(edit):
@@ -264,7 +266,7 @@ def most(judge, right, least=0.9):
 
 @pytest.mark.parametrize("task", TASKS)
 def test_the_truth_succeeds(judge, task):
-    edits = examples(task, 100 if judge.reads == "trained" else 16)
+    edits = examples(task, 40 if judge.reads == "perfect" or task == "extend-no-prompt" else 100)
     scores = judge(edits, [truth(edit) for edit in edits])
     assert values(scores, "success").mean() >= 0.99
     assert set(scores[0]) == {"success", "outside", *TASKS[task].dimensions}
@@ -324,8 +326,9 @@ def test_half_a_thing_lowers_structure_alone(judge):
     whole, half = judge(edits, list(map(truth, edits))), judge(edits, list(map(half_erased, edits)))
     assert most(judge, values(half, "structure") < values(whole, "structure") - 0.1)
     assert most(judge, 1 - values(half, "success"))
-    assert values(half, "text alignment").mean() > 0.9 * values(whole, "text alignment").mean()
     assert values(half, "consistency").mean() > 0.95
+    if judge.reads == "perfect":  # half a car may well read as something else
+        assert np.array_equal(values(half, "text alignment"), values(whole, "text alignment"))
 
 
 @pytest.mark.parametrize("defect", [of_another_colour, of_another_kind])
@@ -397,7 +400,7 @@ def test_a_sign_left_blank_has_no_right_letter(judge):
     scores = judge(edits, blank)
     assert not values(scores, "success").any()
     assert values(scores, "text rendering").mean() < (0.15 if judge.reads == "trained" else 1e-9)
-    assert most(judge, values(scores, "structure") == 0)
+    assert most(judge, values(scores, "structure") < (0.5 if judge.reads == "trained" else 1e-9))
 
 
 def test_the_word_that_stood_there_fails(judge):

@@ -1,5 +1,6 @@
 """Training: the model sees what the pipeline will show it, its loss is right, and runs survive anything."""
 
+import os
 import subprocess
 import sys
 from argparse import Namespace
@@ -390,7 +391,7 @@ def in_two_processes(*command):
     port = 20000 + np.random.default_rng().integers(20000)  # so that test runs beside each other don't meet
     process = subprocess.run(
         [*launch, "--main_process_port", str(port), *map(str, command)],
-        cwd=Path(__file__).resolve().parents[1],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1])},
         capture_output=True,
         text=True,
         timeout=150,
@@ -424,7 +425,7 @@ def test_two_processes_share_gradients_clock_and_checkpoint(tmp_path):
 def test_the_fill_model_trains_in_two_processes(vae_folder, tmp_path):
     said = in_two_processes(
         *["-m", "onereward_nb.postcards.train", "fill", "--vae", vae_folder, "--out", tmp_path],
-        *["--scenes", 4, "--batch", 2, "--minutes", 0.05, "--device", "cpu"],
+        *["--scenes", 4, "--batch", 2, "--minutes", 0.02, "--device", "cpu"],
     )
     assert "on cpu, processes: 2" in said and "pipeline written" in said
     checkpoint = load_file(tmp_path / "checkpoint.safetensors")

@@ -42,4 +42,5 @@ while run.share < 1:  # one process is slower and started later: both must still
     batches_seen(run, 1)
 record["last step"] = run.step
 torch.save(record, out / f"process-{run.accelerator.process_index}.pt")
+run.accelerator.wait_for_everyone()
 run.accelerator.end_training()
