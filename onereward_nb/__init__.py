@@ -7,7 +7,18 @@ from importlib import import_module
 
 __version__ = "0.1.0"
 
-_MODULES = {"environment", "evaluation", "exercises", "images", "masks", "models", "pipeline", "plots", "postcards", "tasks"}
+_MODULES = {
+    "environment",
+    "evaluation",
+    "exercises",
+    "images",
+    "masks",
+    "models",
+    "pipeline",
+    "plots",
+    "postcards",
+    "tasks",
+}
 _HOME_OF = {
     "FluxFillCFGPipeline": "pipeline",
     "MODELS": "models",

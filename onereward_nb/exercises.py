@@ -21,9 +21,13 @@ def check_mask(mask, example):
     if covered < 0.5 and (~painted & changes).sum() / changes.sum() > 0.5 and painted.mean() > 0.5:
         return _verdict(False, "the mask is white where the picture should stay: invert it")
     if covered < 0.98:
-        return _verdict(False, f"the mask covers {covered:.0%} of the pixels that have to change: grow or move it")
+        return _verdict(
+            False, f"the mask covers {covered:.0%} of the pixels that have to change: grow or move it"
+        )
     if excess > 6:
-        return _verdict(False, f"the mask is {excess:.0f} times as large as what has to change: draw it closer")
+        return _verdict(
+            False, f"the mask is {excess:.0f} times as large as what has to change: draw it closer"
+        )
     return _verdict(True, "the mask covers all that has to change, and little else")
 
 
@@ -36,10 +40,16 @@ def check_edit(image, example):
         return _verdict(False, f"the picture is {image.size}, it was {example.image.size}: keep its size")
     result = score(example, image)
     if result["outside"] > 0:
-        return _verdict(False, f"{result['outside']:.0%} of the pixels outside the mask changed: only the mask may")
+        return _verdict(
+            False, f"{result['outside']:.0%} of the pixels outside the mask changed: only the mask may"
+        )
     if not result["success"]:
-        weakest = min((value, name) for name, value in result.items() if name not in ("success", "outside"))
-        return _verdict(False, f"not yet what {example.prompt!r} asks for; weakest: {weakest[1]} at {weakest[0]:.2f}")
+        scores = {name: value for name, value in result.items() if name not in ("success", "outside")}
+        weakest = min(scores, key=scores.get)
+        return _verdict(
+            False,
+            f"this is not what {example.prompt!r} asks for; weakest: {weakest} at {scores[weakest]:.2f}",
+        )
     return _verdict(True, f"the oracle finds {example.prompt} where it belongs")
 
 

@@ -19,4 +19,6 @@ def write(path, save):
 
 def write_json(path, content):
     """Write numbers, strings, lists and dictionaries as a JSON file."""
-    write(path, lambda temporary: temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8"))
+    write(
+        path, lambda temporary: temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    )

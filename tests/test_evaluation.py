@@ -61,7 +61,9 @@ def test_examples_are_run_in_batches_each_with_its_own_seed_and_the_models_setti
     results = evaluation.edit_examples(pipe, examples, batch=2, true_cfg_scale=1.0)
     assert results == [each.image for each in examples]
     assert [seeds for _, seeds, _ in pipe.calls] == [[0, 1], [2, 3], [4]]
-    assert [prompt for prompts, _, _ in pipe.calls for prompt in prompts] == [each.prompt for each in examples]
+    assert [prompt for prompts, _, _ in pipe.calls for prompt in prompts] == [
+        each.prompt for each in examples
+    ]
     assert all(settings == {"true_cfg_scale": 1.0, "num_inference_steps": 28} for *_, settings in pipe.calls)
     assert all(isinstance(result, Image.Image) for result in results)
 

@@ -116,14 +116,9 @@ def main():
     parser.add_argument("--out", type=Path, help="JSON file to write")
     args = parser.parse_args()
     command = " ".join(["python -m onereward_nb.postcards.measure", *sys.argv[1:]])
-    if args.what == "reader":
-        figures = measure_reader()
-    else:
-        figures = measure_model(args.what, args.examples, args.tuning_examples)
-    out = (
-        args.out
-        or models_folder().parent / "results" / f"{'postcard-' * (args.what == 'reader')}{args.what}.json"
-    )
+    reading = args.what == "reader"
+    figures = measure_reader() if reading else measure_model(args.what, args.examples, args.tuning_examples)
+    out = args.out or models_folder().parent / "results" / f"{'postcard-' * reading}{args.what}.json"
     write_json(out, {"command": command, **figures})
     print(f"written to {out}")
 

@@ -105,7 +105,9 @@ class Reader:
     @torch.inference_mode()
     def read_pictures(self, images):
         """Class and colour of each pixel of some PIL images: two int arrays (n, 128, 128)."""
-        logits = self.pictures(as_tensor([image.resize((SIZE, SIZE), Image.Resampling.BOX) for image in images]))
+        logits = self.pictures(
+            as_tensor([image.resize((SIZE, SIZE), Image.Resampling.BOX) for image in images])
+        )
         logits = F.interpolate(logits, (SIZE, SIZE), mode="bilinear")
         return logits[:, : len(CLASSES)].argmax(1).numpy(), logits[:, len(CLASSES) :].argmax(1).numpy()
 

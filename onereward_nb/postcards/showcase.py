@@ -21,12 +21,18 @@ def showcase(pipe):
     seeds = [HELD_OUT + SHOWN[:place].count(task) for place, task in enumerate(SHOWN)]
     examples = [example(task, seed) for task, seed in zip(SHOWN, seeds, strict=True)]
     results = [edit_examples(pipe, [each])[0] for each in examples]
-    rows = [[masks.overlay(each.image, each.mask) for each in examples], results, [each.target for each in examples]]
+    rows = [
+        [masks.overlay(each.image, each.mask) for each in examples],
+        results,
+        [each.target for each in examples],
+    ]
     return grid(rows, [each.prompt for each in examples], ["input", "result", "truth"])
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--model", default="postcard-fill")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
