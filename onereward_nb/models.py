@@ -15,6 +15,7 @@ from packaging.version import Version
 
 from . import hub
 from .catalogue import Catalogue
+from .environment import frozen
 from .hub import ModelUnavailable
 from .pipeline import FluxFillCFGPipeline
 
@@ -159,7 +160,7 @@ def load_pipeline(name=None, device=None, dtype=None):
     dtype = dtype or default_dtype(device)
     pipe = _load_full_size(model, device, dtype) if model.full_size else _load_small(model, device, dtype)
     pipe.settings, pipe.default_size = dict(model.settings), model.default_size
-    pipe.set_progress_bar_config(delay=2)  # seconds: no bar for what is over sooner
+    pipe.set_progress_bar_config(delay=2, disable=frozen())  # seconds: no bar for what is over sooner
     return pipe
 
 

@@ -233,6 +233,13 @@ def judge(request, monkeypatch):
     return judged
 
 
+# strict: once a better reader passes, this mark has to go
+not_yet = pytest.mark.xfail(
+    reason="the reader that ships is an early one: it takes some clouds for balloons and sees halves as wholes",
+    strict=True,
+)
+
+
 @lru_cache
 def trained_reader():
     folder = models_folder() / "postcard-reader"
@@ -265,7 +272,9 @@ def most(judge, right, least=0.9):
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_the_truth_succeeds(judge, task):
+def test_the_truth_succeeds(judge, task, request):
+    if judge.reads == "trained" and task.startswith("extend"):
+        request.applymarker(not_yet)
     edits = examples(task, 40 if judge.reads == "perfect" or task == "extend-no-prompt" else 100)
     scores = judge(edits, [truth(edit) for edit in edits])
     assert values(scores, "success").mean() >= 0.99
@@ -455,7 +464,9 @@ def test_margins_that_are_shifted_lower_consistency(judge):
     assert np.mean(by_four < 0.97) > 0.9
 
 
-def test_a_thing_cut_off_in_a_margin_lowers_structure(judge):
+def test_a_thing_cut_off_in_a_margin_lowers_structure(judge, request):
+    if judge.reads == "trained":
+        request.applymarker(not_yet)
     pairs = []
     for edit in examples("extend", 40):
         for thing in edit.scene.things:

@@ -63,7 +63,8 @@ def margins(size, sides):
 
 
 def random_sides(rng):
-    """Margins on one to four sides, 20% to 45% of the picture's side each, a middle of 40% left at least."""
+    """Margins on one to four sides, 20% to 45% of the picture's side each, a little less where two that face
+    each other would leave less than 40% in the middle."""
     chosen = rng.permutation(4)[: rng.integers(1, 5)]
     sides = np.zeros(4)
     sides[chosen] = rng.uniform(0.20, 0.45, len(chosen))

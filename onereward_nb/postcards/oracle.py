@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from .. import masks
 from .reader import FIRST_THING, LETTERS, SIZE, load_reader, true_classes
@@ -24,7 +24,7 @@ from .scenes import COLOURS, KINDS, LETTER_WIDTH, SHAPES, Thing
 
 SPECK = 24  # pixels: anything smaller is no thing
 NEAR = 16.0  # grey levels of 255: two colours that differ less look alike
-WHOLE = 0.8  # a thing is whole from this match with a drawing of its kind on
+WHOLE = 0.85  # a thing is whole from this match with a drawing of its kind on
 GOES_ON = 0.75  # consistency from which on a background counts as going on
 
 
@@ -147,7 +147,7 @@ def score_extend(example, reading, image):
         reading.pixels, target, background & ~grown(truth >= FIRST_THING), tolerance=1.5 * NEAR
     )
     in_margins = [thing for thing in found if (thing.region & reading.mask).sum() >= SPECK]
-    structure = min((wholeness(thing, example.scene) for thing in in_margins), default=1.0)
+    structure = min((wholeness(thing, example.scene, ~reading.mask) for thing in in_margins), default=1.0)
     result = {
         "success": bool(consistency >= GOES_ON and structure >= WHOLE),
         "consistency": consistency,
@@ -183,12 +183,13 @@ def as_mask(image):
 def things_in(reading, region):
     """The things that stand in a region, the largest first: pixels of one kind together, of the colour of most.
 
-    Pixels a few apart still belong together: the reader misses parts of a thin stem.
+    Pixels a few apart still belong together, upwards more than sideways: the reader misses parts of a thin stem.
     """
     found = []
     for label, kind in enumerate(KINDS, FIRST_THING):
         standing = (reading.classes == label) & region
-        pieces = connected(grown(standing, 3)) * standing
+        nearby = Image.fromarray(standing.astype(np.uint8) * 255).filter(ImageFilter.BoxBlur((1, 3)))
+        pieces = connected(np.asarray(nearby) > 0) * standing
         for piece in (pieces == number for number in np.unique(pieces[pieces > 0])):
             if piece.sum() >= SPECK:
                 colour = np.bincount(reading.colours[piece]).argmax()
@@ -277,28 +278,41 @@ def match(region, outline):
     return float(inside * filled)
 
 
-def wholeness(thing, scene):
+def wholeness(thing, scene, visible=None):
     """How well a found thing fills the outline of its kind, 0 to 1.
 
-    The outline is that of the scene's thing in its place, or the best of some drawings of that kind fitted to
-    its extent.
+    The outline is that of a thing of the scene in its place, or the best of some drawings of that kind fitted to
+    its extent. visible: where the picture was known from the start; what shows there already can have no
+    outline but its own.
     """
-    same_kind = [other for other in scene.things if other.kind == thing.kind]
-    outlines = [np.asarray(silhouette(other, SIZE, lit_by=scene)) > 0 for other in same_kind]
+    own = [
+        np.asarray(silhouette(other, SIZE, lit_by=scene)) > 0
+        for other in scene.things
+        if other.kind == thing.kind
+    ]
+    if visible is not None:
+        shown = [outline for outline in own if (outline & thing.region & visible).sum() >= SPECK]
+        if shown:
+            return max(match(thing.region, outline) for outline in shown)
+    return max(match(thing.region, outline) for outline in own + fitted_outlines(thing, scene))
+
+
+def fitted_outlines(thing, scene):
+    """Outlines of a thing's kind, drawn as wide or as tall as the thing is, whichever is larger: half a thing fills half."""
     rows, columns = np.nonzero(thing.region)
     top, bottom, left, right = rows.min(), rows.max() + 1, columns.min(), columns.max() + 1
     wide, tall = (right - left) / SIZE, (bottom - top) / SIZE
-    ratios = {"sign": [(LETTER_WIDTH * letters + 0.24, 1.0) for letters in (2, 3, 4)]}.get(
-        thing.kind, [SHAPES.get(thing.kind)]
-    )
-    for across, up in ratios:
-        letters = round((across - 0.24) / LETTER_WIDTH) if thing.kind == "sign" else 0
-        for size in {wide / across, tall / up, (wide / across + tall / up) / 2}:
-            drawn = Thing(
-                thing.kind, thing.colour, (left + right) / 2 / SIZE, bottom / SIZE, size, "H" * letters
-            )
-            outlines.append(np.asarray(silhouette(drawn, SIZE, lit_by=scene)) > 0)
-    return max(match(thing.region, outline) for outline in outlines)
+    if thing.kind == "sign":
+        words = ["H" * letters for letters in (2, 3, 4)]
+        shapes = [(LETTER_WIDTH * len(word) + 0.24, 1.0, word) for word in words]
+    else:
+        shapes = [(*SHAPES[thing.kind], "")]
+    outlines = []
+    for across, up, word in shapes:
+        size = max(wide / across, tall / up)
+        drawn = Thing(thing.kind, thing.colour, (left + right) / 2 / SIZE, bottom / SIZE, size, word)
+        outlines.append(np.asarray(silhouette(drawn, SIZE, lit_by=scene)) > 0)
+    return outlines
 
 
 def agreement(found, things):
