@@ -29,7 +29,7 @@ _ONEREWARD = {
     "guidance_scale": 1.0,
     "num_inference_steps": 50,
 }
-# postcard-fill learned the empty prompt as the unconditional branch, and 28 steps are enough for it
+# postcard-fill learned the empty prompt as the unconditional branch; "nsfw" is a word it has never read
 _POSTCARD = {**_ONEREWARD, "negative_prompt": "", "num_inference_steps": 28}
 
 _FLUX_REPOSITORY = "black-forest-labs/FLUX.1-Fill-dev"

@@ -176,7 +176,7 @@ def main():
     positions = FluxFillPipeline._prepare_latent_image_ids(1, 8, 8, run.device, torch.float32)
     model = FillLoss(make_transformer(), *make_text_encoders()).to(run.device)
     if run.device.type == "cuda":
-        # the other kernels' backward passes end in an illegal memory access (torch 2.11, H100)
+        # with these two kernels on, the backward pass met an illegal memory access (torch 2.11, H100)
         torch.backends.cuda.enable_cudnn_sdp(False)
         torch.backends.cuda.enable_mem_efficient_sdp(False)
         model.compile()
