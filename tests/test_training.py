@@ -76,19 +76,26 @@ def test_spoiled_pictures_are_spoiled_inside_their_mask_only_and_say_so():
     assert 0.02 < spoiled / (len(edits()) * data.MASKS_PER_SCENE) < 0.07
 
 
-def test_arrays_drawn_in_parallel_are_those_of_each_scene_in_order():
-    pictures, shown, masks, prompts = data.training_edits(range(8))
+@pytest.mark.parametrize("scenes_each", [3, 100])
+def test_arrays_drawn_in_parallel_are_those_of_each_scene_in_order(scenes_each):
+    parts = list(data.training_edits(range(8), scenes_each))
+    assert len(parts) == -(-8 // scenes_each)
+    drawn = [
+        (pictures[index], bits, prompt)
+        for pictures, shown, masks, prompts in parts
+        for index, bits, prompt in zip(shown, masks, prompts, strict=True)
+    ]
     each = [(scene[0][index], bits, prompt) for scene in edits()[:8] for index, bits, prompt in scene[1]]
-    assert len(each) == len(shown) == len(masks) == len(prompts) == 8 * data.MASKS_PER_SCENE
-    for place, (picture, bits, prompt) in enumerate(each):
-        assert np.array_equal(pictures[shown[place]], picture)
-        assert np.array_equal(masks[place], bits) and prompts[place] == prompt
+    assert len(drawn) == len(each) == 8 * data.MASKS_PER_SCENE
+    for (picture, bits, prompt), (picture_alone, bits_alone, prompt_alone) in zip(drawn, each, strict=True):
+        assert np.array_equal(picture, picture_alone)
+        assert np.array_equal(bits, bits_alone) and prompt == prompt_alone
 
 
 @pytest.mark.parametrize("draw", [data.training_edits, data.training_pictures])
 def test_held_out_seeds_are_refused(draw):
     with pytest.raises(ValueError, match="seed 1000000 is held out"):
-        draw(range(999_999, 1_000_001))
+        list(draw(range(999_999, 1_000_001)))
 
 
 # --- what the model sees ---------------------------------------------------------------------------

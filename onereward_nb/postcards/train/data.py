@@ -2,6 +2,7 @@
 
 import os
 from concurrent.futures import ProcessPoolExecutor
+from itertools import islice
 from multiprocessing import get_context
 
 import numpy as np
@@ -14,7 +15,7 @@ from ..scenes import LIGHTS, make_scene
 
 SIZE = 128
 FIRST_HELD_OUT_SEED = 1_000_000
-MASKS_PER_SCENE = 10
+MASKS_PER_SCENE = 6
 SPOILED_SHARE = 0.04
 
 
@@ -28,7 +29,7 @@ def scene_edits(seed):
     (2048,) of packed bits, and its prompt.
     """
     rng = np.random.default_rng([seed, 5])
-    scene = make_scene(seed, ("sign",) if rng.random() < 0.4 else ())
+    scene = make_scene(seed, ("sign",) if rng.random() < 0.55 else ())
     pictures, edits = [render(scene, SIZE)], []
     for _ in range(MASKS_PER_SCENE):
         mask, prompt = captioned_mask(scene, rng)
@@ -48,10 +49,10 @@ def captioned_mask(scene, rng):
     """A mask, and what it hides in words."""
     signs = [thing for thing in scene.things if thing.kind == "sign"]
     draw = rng.random()
-    if signs and draw < 0.4:
+    if signs and draw < 0.45:
         sign = signs[rng.integers(len(signs))]
         return face_mask(sign, SIZE, rng), words_prompt(sign)
-    if scene.things and draw < 0.72:
+    if scene.things and draw < 0.74:
         thing = scene.things[rng.integers(len(scene.things))]
         shape = silhouette(thing, SIZE, shadow_of=scene if rng.random() < 0.75 else None)
         return hands.around(shape, rng), thing.phrase
@@ -102,20 +103,21 @@ def draw_in_parallel(draw, seeds, workers=None):
         yield from pool.map(draw, seeds, chunksize=64)
 
 
-def training_edits(seeds):
-    """The edits of many scenes, as arrays that share their pictures.
+def training_edits(seeds, scenes_each=5000):
+    """The edits of many scenes, a part at a time, as arrays that share their pictures.
 
-    Returns pictures, uint8 (p, 128, 128, 3); shown, int64 (e,), the picture of each edit; masks, uint8
+    The next scenes are drawn while the caller works on a part: all of them would not fit in memory.
+
+    Yields pictures, uint8 (p, 128, 128, 3); shown, int64 (e,), the picture of each edit; masks, uint8
     (e, 2048), packed bits; prompts, a list of e strings.
     """
-    pictures, shown, masks, prompts, count = [], [], [], [], 0
-    for drawn, edits in draw_in_parallel(scene_edits, seeds):
-        pictures.append(drawn)
-        shown += [count + index for index, _, _ in edits]
-        masks += [mask for _, mask, _ in edits]
-        prompts += [prompt for _, _, prompt in edits]
-        count += len(drawn)
-    return np.concatenate(pictures), np.array(shown), np.stack(masks), prompts
+    scenes = draw_in_parallel(scene_edits, seeds)
+    while part := list(islice(scenes, scenes_each)):
+        pictures, edits = zip(*part, strict=True)
+        first = np.cumsum([0, *map(len, pictures[:-1])])
+        shown = [start + index for start, some in zip(first, edits, strict=True) for index, _, _ in some]
+        masks, prompts = zip(*((mask, prompt) for some in edits for _, mask, prompt in some), strict=True)
+        yield np.concatenate(pictures), np.array(shown), np.stack(masks), list(prompts)
 
 
 def training_pictures(seeds):

@@ -6,6 +6,8 @@ Several processes: accelerate launch --multi_gpu --num_processes 2 -m onereward_
 """
 
 import json
+from functools import partial
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -93,39 +95,43 @@ def encode(vae, pictures, device, masks=None):
 
 def prepare_data(args, run):
     """Draw and encode the training set, or load what an earlier stretch left: a dictionary of tensors."""
-    path = args.out / f"data-{args.scenes}.safetensors"
+    path = args.out / f"data-{data_key(args)}.safetensors"
     with run.accelerator.main_process_first():
         if not path.exists():
-            vae = AutoencoderKL.from_pretrained(args.vae, torch_dtype=torch.float32).to(run.device)
-            data = {}
-            for first in range(0, args.scenes, 5000):  # a part at a time, so that the pictures fit in memory
-                seeds = range(args.first_seed + first, args.first_seed + min(first + 5000, args.scenes))
-                pictures, shown, masks, prompts = training_edits(seeds)
-                part = {
-                    "latents": encode(vae, pictures, run.device),
-                    "shown": torch.from_numpy(shown),
-                    "masks": torch.from_numpy(masks),
-                    "masked_latents": torch.cat(
-                        [
-                            encode(vae, pictures[shown[i : i + 5000]], run.device, masks[i : i + 5000])
-                            for i in range(0, len(shown), 5000)
-                        ]
-                    ),
-                    "clip_tokens": tokenize(prompts, with_bos=True),
-                    "t5_tokens": tokenize(prompts, with_bos=False),
-                }
-                part["shown"] += sum(len(latents) for latents in data.get("latents", []))
-                for name, tensor in part.items():
-                    data.setdefault(name, []).append(tensor)
-                print(f"{seeds.stop - args.first_seed} scenes drawn and encoded", flush=True)
-            write(
-                path,
-                lambda temporary: save_file(
-                    {name: torch.cat(parts) for name, parts in data.items()}, temporary
-                ),
-            )
-    data = load_file(path)
-    return {name: tensor.to(run.device) for name, tensor in data.items()}
+            data = draw_data(args, run.device)
+            write(path, partial(save_file, data))
+    return {name: tensor.to(run.device) for name, tensor in load_file(path).items()}
+
+
+def data_key(args):
+    """What the training set was made from, as a short name: the VAE's weights and the scenes."""
+    weights = sorted(args.vae.glob("*.safetensors"))
+    parts = [*(path.read_bytes() for path in weights), f"{args.first_seed}, {args.scenes}".encode()]
+    return sha256(b"".join(parts)).hexdigest()[:12]
+
+
+def draw_data(args, device):
+    vae = AutoencoderKL.from_pretrained(args.vae, torch_dtype=torch.float32).to(device)
+    parts, drawn = [], 0
+    for pictures, shown, masks, prompts in training_edits(
+        range(args.first_seed, args.first_seed + args.scenes)
+    ):
+        masked = [
+            encode(vae, pictures[shown[i : i + 5000]], device, masks[i : i + 5000])
+            for i in range(0, len(shown), 5000)
+        ]
+        part = {
+            "latents": encode(vae, pictures, device),
+            "shown": torch.from_numpy(shown) + drawn,
+            "masks": torch.from_numpy(masks),
+            "masked_latents": torch.cat(masked),
+            "clip_tokens": tokenize(prompts, with_bos=True),
+            "t5_tokens": tokenize(prompts, with_bos=False),
+        }
+        parts.append(part)
+        drawn += len(pictures)
+        print(f"{drawn} pictures drawn and encoded", flush=True)
+    return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
 
 
 def tokenize(prompts, with_bos):
@@ -167,7 +173,7 @@ def save_pipeline(model, vae, folder):
 
 
 def main():
-    parser = arguments(__doc__, scenes=16000, batch=64, lr=1e-3)
+    parser = arguments(__doc__, scenes=24000, batch=64, lr=1e-3)
     parser.add_argument("--vae", type=Path, required=True, help="folder of the trained VAE")
     parser.add_argument("--first-seed", type=int, default=100_000, help="seed of the first training scene")
     args = parser.parse_args()

@@ -1,5 +1,6 @@
 """Train the oracle's reader: python -m onereward_nb.postcards.train reader --minutes 20 --out runs/reader"""
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -25,11 +26,14 @@ def labelled(seed):
     picture = render(scene)
     faces, words = [], []
     for sign in (thing for thing in scene.things if thing.kind == "sign"):
-        for _ in range(2):
-            faces.append(np.asarray(cut_face(picture, sign, rng.uniform(-0.02, 0.02, 4))))
+        shown = [(picture, sign.word)] * 2
+        if rng.random() < 0.3:  # so that a sign without a word is read as one
+            blank = replace(sign, word=" " * len(sign.word))
+            shown.append((render(scene.without(sign).with_things(blank)), ""))
+        for image, word in shown:
+            faces.append(np.asarray(cut_face(image, sign, rng.uniform(-0.02, 0.02, 4))))
             words.append(
-                [LETTERS.index(letter) for letter in sign.word]
-                + [len(LETTERS)] * (LONGEST_WORD - len(sign.word))
+                [LETTERS.index(letter) for letter in word] + [len(LETTERS)] * (LONGEST_WORD - len(word))
             )
     return (
         np.asarray(picture),
