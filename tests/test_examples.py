@@ -9,7 +9,8 @@ from PIL import Image
 
 from onereward_nb import masks
 from onereward_nb.postcards import example, hands, make_scene, render
-from onereward_nb.postcards.rendering import shadows, silhouette, visible_difference
+from onereward_nb.postcards.landscape import shadows
+from onereward_nb.postcards.rendering import silhouette, visible_difference
 from onereward_nb.postcards.scenes import LETTERS
 from onereward_nb.tasks import TASKS
 

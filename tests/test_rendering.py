@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 
 from onereward_nb.postcards import Thing, example, make_scene, render
-from onereward_nb.postcards.rendering import shadows, silhouette, visible_difference
+from onereward_nb.postcards.landscape import shadows
+from onereward_nb.postcards.rendering import silhouette, visible_difference
 from onereward_nb.postcards.scenes import COLOURS, KINDS
 
 FINGERPRINTS = """

@@ -14,7 +14,8 @@ from PIL import Image
 from safetensors.torch import load_file
 from torch import nn
 
-from .rendering import hill_line, silhouette
+from .landscape import hill_line
+from .rendering import silhouette
 from .scenes import COLOURS, KINDS, LETTERS, LONGEST_WORD
 
 SIZE = 128  # pictures are read at this size
