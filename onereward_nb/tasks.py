@@ -6,7 +6,6 @@ sections 4 and 5.
 
 from dataclasses import dataclass
 
-import torch
 from PIL import Image
 
 from .catalogue import Catalogue
@@ -99,6 +98,8 @@ def run_task(pipe, task, image, mask, prompt=None, seed=0, **overrides):
         ValueError, saying what to do, for an unknown task, a missing prompt, or a mask that leaves nothing to
         see where the task needs surroundings; and whatever the pipeline refuses.
     """
+    import torch  # here, for the processes that draw examples need the prompts only
+
     task = task if isinstance(task, Task) else TASKS[task]
     if task.needs_surroundings and as_mask(mask).getextrema() == (255, 255):
         raise ValueError(

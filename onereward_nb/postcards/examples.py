@@ -5,12 +5,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from PIL import Image, ImageChops, ImageDraw
 
+from ..tasks import TASKS
 from . import hands
 from .rendering import check_size, render, silhouette
 from .scenes import KINDS, Scene, Thing, make_scene, make_word
-
-REMOVE = "remove"
-EXTEND = "high-definition, perfect composition"
 
 
 @dataclass(frozen=True)
@@ -80,7 +78,14 @@ def removal_example(task, seed, size, rng):
     shape = silhouette(thing, size, shadow_of=scene if rng.random() < 2 / 3 else None, lit_by=scene)
     left = scene.without(thing)
     return Example(
-        task, seed, render(scene, size), hands.around(shape, rng), REMOVE, render(left, size), left, thing
+        task,
+        seed,
+        render(scene, size),
+        hands.around(shape, rng),
+        TASKS[task].prompt,
+        render(left, size),
+        left,
+        thing,
     )
 
 
@@ -90,7 +95,7 @@ def extend_example(task, seed, size, rng):
     target = render(scene, size)
     mask = hands.margins(size, hands.random_sides(rng))
     image = Image.composite(Image.new("RGB", target.size, (128, 128, 128)), target, mask)
-    prompt = scene.caption if task == "extend" else EXTEND
+    prompt = TASKS[task].prompt or scene.caption
     return Example(task, seed, image, mask, prompt, target, scene)
 
 
