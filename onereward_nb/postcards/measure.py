@@ -17,8 +17,9 @@ from ..files import write_json
 from ..models import load_pipeline, models_folder
 from ..tasks import TASKS
 from .examples import example, scene_with_sign
-from .oracle import score_all, spell
+from .oracle import score_all
 from .reader import FIRST_THING, as_tensor, load_reader, true_classes
+from .reading import spell
 from .rendering import render
 from .scenes import COLOURS, KINDS, make_scene
 
