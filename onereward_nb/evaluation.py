@@ -1,14 +1,16 @@
 """How good is a model? Success rates by ground truth over many seeds, with their intervals."""
 
+import json
 from math import sqrt
 
 import numpy as np
 import torch
 
-from .environment import progress
+from .environment import ROOT, progress
 from .tasks import TASKS
 
 HELD_OUT = 1_000_000  # the first seed that no training and no tuning ever uses
+RESULTS = ROOT / "assets" / "results"
 Z = 1.959964  # of a 95% interval
 
 
@@ -76,3 +78,15 @@ def summarise(scores):
             low, high = mean_interval(values)
             summary[dimension] = {"mean": float(np.mean(values)), "low": low, "high": high}
     return summary
+
+
+def load_results(name):
+    """Figures that were measured before, with many examples: assets/results/<name>.json as a dictionary.
+
+    Its "command" is the command that measures them again.
+    """
+    path = RESULTS / f"{name}.json"
+    if not path.exists():
+        known = ", ".join(sorted(file.stem for file in RESULTS.glob("*.json")))
+        raise FileNotFoundError(f"There are no results {name!r}: there are {known}.")
+    return json.loads(path.read_text(encoding="utf-8"))

@@ -73,3 +73,10 @@ def test_the_trained_model_fills_far_better_than_doing_nothing(postcard):
     examples = [postcards.example("fill", seed) for seed in range(1_600_000, 1_600_012)]
     untouched = evaluation.summarise(postcards.score_all(examples, [each.image for each in examples]))
     assert untouched["success"]["rate"] == 0 and rate >= 0.4
+
+
+def test_results_are_read_by_name_with_their_command():
+    figures = evaluation.load_results("postcard-reader")
+    assert figures["command"].startswith("python -m onereward_nb.postcards.measure reader")
+    with pytest.raises(FileNotFoundError, match=r"no results 'postcard-thief': there are .*postcard-reader"):
+        evaluation.load_results("postcard-thief")

@@ -1,0 +1,49 @@
+"""Measure on held-out seeds, and write the figures down with the command that made them.
+
+python -m onereward_nb.postcards.measure reader             # how well the oracle reads untouched renders
+python -m onereward_nb.postcards.measure postcard-fill      # VAE, guidance scale, success rate of each task
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from ...evaluation import RESULTS
+from ...files import write_json
+from ...models import load_pipeline
+from . import model, reader
+
+# what a notebook tells of, measured with more examples than it could run: {name: function of pipeline and count}
+STUDIES = {}
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("what", help=", ".join(["reader", "a pipeline's name", *STUDIES]))
+    parser.add_argument("--examples", type=int, default=200, help="held-out examples of each case")
+    parser.add_argument("--tuning-examples", type=int, default=100, help="of each task and guidance scale")
+    parser.add_argument("--model", default="postcard-fill", help="the pipeline of a study")
+    parser.add_argument("--out", type=Path, help="JSON file to write")
+    args = parser.parse_args()
+    if args.what == "reader":
+        figures = reader.measure(args.examples)
+    elif args.what in STUDIES:
+        figures = {"model": args.model, **STUDIES[args.what](quiet_pipeline(args.model), args.examples)}
+    else:
+        figures = model.measure(quiet_pipeline(args.what), args.examples, args.tuning_examples)
+    out = args.out or RESULTS / f"{'postcard-' * (args.what == 'reader')}{args.what}.json"
+    command = " ".join(["python -m onereward_nb.postcards.measure", *sys.argv[1:]])
+    write_json(out, {"command": command, **figures})
+    print(f"written to {out}")
+
+
+def quiet_pipeline(name):
+    pipe = load_pipeline(name)
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+if __name__ == "__main__":
+    main()
