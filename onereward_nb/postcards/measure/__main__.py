@@ -2,6 +2,7 @@
 
 python -m onereward_nb.postcards.measure reader             # how well the oracle reads untouched renders
 python -m onereward_nb.postcards.measure postcard-fill      # VAE, guidance scale, success rate of each task
+python -m onereward_nb.postcards.measure text-rendering --examples 100   # notebook 02
 """
 
 import argparse
@@ -11,10 +12,10 @@ from pathlib import Path
 from ...evaluation import RESULTS
 from ...files import write_json
 from ...models import load_pipeline
-from . import model, reader
+from . import model, reader, text_rendering
 
 # what a notebook tells of, measured with more examples than it could run: {name: function of pipeline and count}
-STUDIES = {}
+STUDIES = {"text-rendering": text_rendering.measure}
 
 
 def main():
