@@ -5,6 +5,7 @@ A word is right if the oracle reads, letter by letter, what was asked for.
 
 from collections import Counter
 from dataclasses import replace
+from itertools import chain
 
 import numpy as np
 import torch
@@ -29,22 +30,20 @@ OTHER_NOISE = 10_000_000  # added to an example's seed for each further try
 def measure(pipe, count):
     """Words right by length and by size; and, for a mix of lengths, by guidance, number of tries, and the VAE alone.
 
-    count: examples of each length. The mix has the first quarter of each.
+    count: examples of each length, and of the mix.
     """
-    lengths = range(1, LONGEST_WORD + 1)
-    examples = {length: first_examples(length, count, pipe.default_size) for length in lengths}
-    words = {length: write_words(pipe, examples[length]) for length in lengths}
-    share = count // len(lengths)
-    mix = sum((examples[length][:share] for length in lengths), [])
-    tries = [sum((words[length][:share] for length in lengths), [])]
-    tries += [write_words(pipe, mix, other_noise=n * OTHER_NOISE) for n in range(1, TRIES)]
-    every_word, every_example = sum(words.values(), []), sum(examples.values(), [])
+    by_length = [first_examples(length, count, pipe.default_size) for length in range(1, LONGEST_WORD + 1)]
+    examples = list(chain.from_iterable(zip(*by_length, strict=True)))
+    mix = examples[:count]  # lengths take turns
+    words = write_words(pipe, examples)
+    further = [write_words(pipe, mix, other_noise=n * OTHER_NOISE) for n in range(1, TRIES)]
+    unguided = write_words(pipe, mix, true_cfg_scale=1.0)
     return {
-        "lengths": {length: by_place(words[length], examples[length]) for length in lengths},
-        "letter heights": by_height(every_word, every_example, pipe.default_size),
-        "letters wrong": letters_wrong(every_word, every_example),
-        "scales": compare_scales(tries[0], write_words(pipe, mix, true_cfg_scale=1.0), mix, pipe.settings),
-        "best of": best_of(tries, mix),
+        "lengths": {n: by_place(words[n - 1 :: LONGEST_WORD], each) for n, each in enumerate(by_length, 1)},
+        "letter heights": by_height(words, examples, pipe.default_size),
+        "letters wrong": letters_wrong(words, examples),
+        "scales": compare_scales(words[:count], unguided, mix, pipe.settings),
+        "best of": best_of([words[:count], *further], mix),
         "vae": by_shrinking(pipe, mix),
     }
 
