@@ -22,6 +22,7 @@ _MODULES = {
 _HOME_OF = {
     "FluxFillCFGPipeline": "pipeline",
     "MODELS": "models",
+    "MaskEditor": "widgets.editor",
     "TASKS": "tasks",
     "load_pipeline": "models",
     "run_task": "tasks",
