@@ -153,7 +153,10 @@ class Mask {
   }
 
   share() {
-    return this.pixels.reduce((count, pixel) => count + pixel, 0) / this.pixels.length;
+    const { pixels } = this;
+    let count = 0;
+    for (let at = 0; at < pixels.length; at++) count += pixels[at];
+    return count / pixels.length;
   }
 
   /** The rows of a PNG: one bit per pixel, after a byte that says that the row is not filtered. */
@@ -162,9 +165,7 @@ class Mask {
     const stride = (width + 7 >> 3) + 1;
     const rows = new Uint8Array(stride * height);
     for (let j = 0, at = 0; j < height; j++) {
-      for (let i = 0; i < width; i++, at++) {
-        if (pixels[at]) rows[j * stride + 1 + (i >> 3)] |= 128 >> (i & 7);
-      }
+      for (let i = 0; i < width; i++, at++) rows[j * stride + 1 + (i >> 3)] |= pixels[at] << (7 - (i & 7));
     }
     return rows;
   }
@@ -422,7 +423,7 @@ class Drawing {
 
   say(notice) {
     this.notice = notice;
-    this.tell([0, 0, 0, 0]);
+    for (const view of this.views) view.panel.update();
   }
 }
 
@@ -1057,6 +1058,7 @@ class Panel {
   update() {
     const { view } = this;
     const { drawing, model } = view;
+    if (!drawing.mask) return;
     for (const [command, button] of this.buttons) {
       if (command.on) button.setAttribute("aria-pressed", String(Boolean(command.on(view))));
       if (command.can) button.setAttribute("aria-disabled", String(!command.can(view)));
@@ -1112,7 +1114,7 @@ function moveByArrows(toolbar) {
 
 function slider(view, name, label, { title, ...range }) {
   const input = element("input", { type: "range", "aria-label": title.split("(")[0].trim(), ...range });
-  const output = element("output");
+  const output = element("span", { class: "onr-value" });
   const row = element("label", { title }, element("span", {}, label), input, output);
   input.addEventListener("input", () => view.set({ [name]: Number(input.value) }));
   const show = (value, words, max) => {

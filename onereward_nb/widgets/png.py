@@ -50,7 +50,7 @@ def decode(data, size):
         raise ValueError(f"the PNG is damaged ({error})") from error
     if image.mode not in _MODES:
         raise ValueError(f"the PNG has mode {image.mode!r}, expected black and white")
-    return as_mask(image)
+    return image.convert("L")
 
 
 def read(path, size):

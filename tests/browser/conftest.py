@@ -2,6 +2,7 @@
 
 import base64
 import shutil
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ INSTALL = (
     "no browser found: install one with `apt-get install chromium`, or with "
     "`pip install playwright && playwright install chromium`"
 )
+NAMES = ("chromium", "chromium-browser", "google-chrome")  # as systems install it
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-dev-shm-usage",
@@ -22,19 +24,24 @@ ARGUMENTS = [
 ]
 
 
+@contextmanager
+def chromium():
+    """A Chromium that Playwright drives. Skips the test where there is none."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason=INSTALL)
+    with sync_api.sync_playwright() as playwright:
+        installed = next(filter(None, map(shutil.which, NAMES)), None)
+        if not installed and not Path(playwright.chromium.executable_path).exists():
+            pytest.skip(INSTALL)
+        browser = playwright.chromium.launch(executable_path=installed, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
 @pytest.fixture(scope="session")
 def browser():
     """One Chromium for all tests."""
-    sync_api = pytest.importorskip("playwright.sync_api", reason=INSTALL)
-    with sync_api.sync_playwright() as playwright:
-        installed = (
-            shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-        )
-        if not installed and not Path(playwright.chromium.executable_path).exists():
-            pytest.skip(INSTALL)
-        chromium = playwright.chromium.launch(executable_path=installed, args=ARGUMENTS)
-        yield chromium
-        chromium.close()
+    with chromium() as browser:
+        yield browser
 
 
 @pytest.fixture
