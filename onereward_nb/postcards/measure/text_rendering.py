@@ -10,41 +10,55 @@ from itertools import chain
 import numpy as np
 import torch
 
+from ...closeup import enlarge, put_back
 from ...evaluation import HELD_OUT, edit_examples
 from ..comparing import edit_distance
-from ..examples import example, scene_with_sign
+from ..examples import example, face_mask, scene_with_sign
 from ..reader import as_tensor, load_reader
 from ..reading import spell
 from ..rendering import render
-from ..scenes import LONGEST_WORD
+from ..scenes import LETTERS, LONGEST_WORD
 from .reader import rate, right_letters
 
 CAPITAL = (
     0.357  # height of a capital, as a share of its sign's size: 0.49 in drawings.py times 0.729 in the font
 )
-SHRUNK = (1.0, 0.8, 0.6, 0.5, 0.4, 0.3)  # times a sign's size: when does the VAE lose its word?
-TRIES = 3  # of each word of the mix
+SHRUNK = (1.0, 0.8, 0.6, 0.5, 0.4)  # times a sign's size: where does the VAE lose its word?
+SMALL, SMALLER = 0.8, 0.6  # times a sign's size: smaller than nearly all signs of the training pictures
+TRIES = 3  # of each small word
 OTHER_NOISE = 10_000_000  # added to an example's seed for each further try
+NEXT_LETTER = str.maketrans(LETTERS, LETTERS[1:] + LETTERS[:1])
 
 
 def measure(pipe, count):
-    """Words right by length and by size; and, for a mix of lengths, by guidance, number of tries, and the VAE alone.
+    """Words right by length and size; for a mix of lengths also without guidance, on smaller signs, and by the VAE alone.
 
     count: examples of each length, and of the mix.
     """
-    by_length = [first_examples(length, count, pipe.default_size) for length in range(1, LONGEST_WORD + 1)]
+    side = pipe.default_size
+    by_length = [first_examples(length, count, side) for length in range(1, LONGEST_WORD + 1)]
     examples = list(chain.from_iterable(zip(*by_length, strict=True)))
     mix = examples[:count]  # lengths take turns
+    small, smaller = ([shrunk(each, factor) for each in mix] for factor in (SMALL, SMALLER))
     words = write_words(pipe, examples)
-    further = [write_words(pipe, mix, other_noise=n * OTHER_NOISE) for n in range(1, TRIES)]
-    unguided = write_words(pipe, mix, true_cfg_scale=1.0)
+    tries = [write_words(pipe, small, other_noise=n * OTHER_NOISE) for n in range(TRIES)]
     return {
         "lengths": {n: by_place(words[n - 1 :: LONGEST_WORD], each) for n, each in enumerate(by_length, 1)},
-        "letter heights": by_height(words, examples, pipe.default_size),
-        "letters wrong": letters_wrong(words, examples),
-        "scales": compare_scales(words[:count], unguided, mix, pipe.settings),
-        "best of": best_of([words[:count], *further], mix),
-        "vae": by_shrinking(pipe, mix),
+        "letter heights": by_height(words, examples, side),
+        "letters wrong on small signs": letters_wrong(tries[0], small),
+        "guidance": compare_guidance(pipe, mix, words[:count]),
+        "guidance on small signs": compare_guidance(pipe, small, tries[0]),
+        "best of, on small signs": best_of(tries, small),
+        "sizes": [
+            {"letter height in pixels": mean_height(signs), "word": rate(right(written, signs))}
+            for signs, written in (
+                (mix, words[:count]),
+                (small, tries[0]),
+                (smaller, write_words(pipe, smaller)),
+            )
+        ],
+        "close-up of the smallest": rate(right(write_closer(pipe, smaller, 1 / SMALLER), smaller)),
+        "vae": [by_vae(pipe, [shrunk(each, factor) for each in mix]) for factor in SHRUNK],
     }
 
 
@@ -69,6 +83,36 @@ def read_words(images, signs):
     return [spell(chances) for chances in load_reader().letter_chances(images, signs)]
 
 
+def write_closer(pipe, examples, zoom):
+    """write_words() in close-ups: the part around each sign enlarged, edited, shrunk and put back."""
+    parts, part_masks, boxes = zip(*(enlarge(each.image, each.mask, zoom) for each in examples), strict=True)
+    enlarged = [
+        replace(each, image=part, mask=part_mask)
+        for each, part, part_mask in zip(examples, parts, part_masks, strict=True)
+    ]
+    results = [
+        put_back(each.image, each.mask, result, box)
+        for each, result, box in zip(examples, edit_examples(pipe, enlarged), boxes, strict=True)
+    ]
+    return read_words(results, [each.thing for each in examples])
+
+
+def shrunk(text_example, factor):
+    """The same example with a sign smaller by a factor: to be written there, the same word in smaller letters."""
+    size, sign = text_example.image.width, text_example.thing
+    small = replace(sign, size=factor * sign.size)
+    other = replace(small, word=sign.word.translate(NEXT_LETTER))
+    scene = text_example.scene.without(sign)
+    return replace(
+        text_example,
+        image=render(scene.with_things(other), size),
+        mask=face_mask(small, size, np.random.default_rng(text_example.seed)),
+        target=render(scene.with_things(small), size),
+        scene=scene.with_things(small),
+        thing=small,
+    )
+
+
 def letter_height(sign, side=128):
     """The height of a sign's capitals in pixels, in a picture of this side."""
     return CAPITAL * sign.size * side
@@ -83,12 +127,6 @@ def round_trip(pipe, images, batch=20):
             decoded = pipe.vae.decode(pipe.vae.encode(pixels).latent_dist.mean).sample.float().cpu()
         returned += pipe.image_processor.postprocess(decoded)
     return returned
-
-
-def shrunk(example, factor):
-    """A scene in which the sign of an example is smaller by a factor, its word with it, and that sign."""
-    sign = replace(example.thing, size=factor * example.thing.size)
-    return example.scene.without(example.thing).with_things(sign), sign
 
 
 def right(words, examples):
@@ -106,15 +144,12 @@ def by_place(words, examples):
 
 
 def by_height(words, examples, side):
-    """How often a word is right, over the height of its letters in whole pixels: three groups of one size."""
+    """How often a word is right by the height of its letters: three groups of equally many, the smallest first."""
     heights = np.array([letter_height(each.thing, side) for each in examples])
-    groups = np.array_split(np.argsort(heights), 3)
+    correct = np.array(right(words, examples))
     return [
-        {
-            "pixels": [float(heights[group].min()), float(heights[group].max())],
-            "word": rate(np.array(right(words, examples))[group]),
-        }
-        for group in groups
+        {"pixels": [heights[group].min(), heights[group].max()], "word": rate(correct[group])}
+        for group in np.array_split(np.argsort(heights), 3)
     ]
 
 
@@ -124,15 +159,15 @@ def letters_wrong(words, examples):
     return dict(sorted(Counter(distances).items()))
 
 
-def compare_scales(guided, unguided, examples, settings):
-    """The same examples and noise with the model's own true CFG scale and without true CFG (scale 1)."""
-    pairs = Counter(zip(right(guided, examples), right(unguided, examples), strict=True))
+def compare_guidance(pipe, examples, words):
+    """Words written with the model's own true CFG scale against those at scale 1, from the same noise."""
+    guided = right(words, examples)
+    unguided = right(write_words(pipe, examples, true_cfg_scale=1.0), examples)
     return {
-        "scale": settings["true_cfg_scale"],
-        "guided": rate(right(guided, examples)),
-        "unguided": rate(right(unguided, examples)),
-        "right with guidance only": pairs[True, False],
-        "right without guidance only": pairs[False, True],
+        "with": rate(guided),
+        "without": rate(unguided),
+        "right only with": sum(a and not b for a, b in zip(guided, unguided, strict=True)),
+        "right only without": sum(b and not a for a, b in zip(guided, unguided, strict=True)),
     }
 
 
@@ -142,19 +177,15 @@ def best_of(tries, examples):
     return {n: rate(by_example[:n].any(axis=0)) for n in range(1, len(tries) + 1)}
 
 
-def by_shrinking(pipe, examples):
-    """Words read from drawings of ever smaller signs, and from the same after a round trip through the VAE."""
-    rows = []
-    for factor in SHRUNK:
-        scenes, signs = zip(*(shrunk(each, factor) for each in examples), strict=True)
-        drawn = [render(scene, pipe.default_size) for scene in scenes]
-        rows.append(
-            {
-                "mean letter height in pixels": float(
-                    np.mean([letter_height(sign, pipe.default_size) for sign in signs])
-                ),
-                "drawn": rate(right(read_words(drawn, signs), examples)),
-                "after the VAE": rate(right(read_words(round_trip(pipe, drawn), signs), examples)),
-            }
-        )
-    return rows
+def by_vae(pipe, examples):
+    """How often the oracle reads the word in the truth itself, as drawn and after a round trip through the VAE."""
+    drawn, signs = [each.target for each in examples], [each.thing for each in examples]
+    return {
+        "letter height in pixels": mean_height(examples),
+        "drawn": rate(right(read_words(drawn, signs), examples)),
+        "after the VAE": rate(right(read_words(round_trip(pipe, drawn), signs), examples)),
+    }
+
+
+def mean_height(examples):
+    return float(np.mean([letter_height(each.thing, each.image.width) for each in examples]))
