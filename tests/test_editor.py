@@ -34,7 +34,7 @@ def same(first, second):
 
 def from_browser(editor, data, margins=(0, 0, 0, 0), text=""):
     """What ipywidgets does when the browser has sent a mask."""
-    editor.set_state({"_png": data, "_png_text": text, "_sent": [editor._sent[0] + 1, *margins]})
+    editor.set_state({"_png": memoryview(data), "_png_text": text, "_sent": [editor._sent[0] + 1, *margins]})
 
 
 # --- the mask ------------------------------------------------------------------------------------

@@ -86,7 +86,8 @@ class MaskEditor(anywidget.AnyWidget):
 
     _size = traitlets.Tuple(traitlets.Int(), traitlets.Int()).tag(sync=True)  # without margins
     _preview = traitlets.Bytes(b"").tag(sync=True)
-    _png = traitlets.Bytes(b"").tag(sync=True, echo_update=False)  # the mask, whoever drew it last
+    # The mask, whoever drew it last. From the browser it comes as a memoryview, hence CBytes.
+    _png = traitlets.CBytes(b"").tag(sync=True, echo_update=False)
     _png_text = traitlets.Unicode("").tag(sync=True, echo_update=False)  # base64, where bytes get lost
     _sent = traitlets.Tuple(*[traitlets.Int(min=0)] * 5, default_value=(0,) * 5).tag(
         sync=True

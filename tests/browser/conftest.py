@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from jupyter import Notebook, server
 
 INSTALL = (
     "no browser found: install one with `apt-get install chromium`, or with "
@@ -42,6 +43,19 @@ def browser():
     """One Chromium for all tests."""
     with chromium() as browser:
         yield browser
+
+
+@pytest.fixture(scope="session")
+def jupyter(browser, tmp_path_factory):
+    """One Jupyter server for all tests. jupyter(name, cells, place) opens a new `Notebook`."""
+    folder = tmp_path_factory.mktemp("jupyter")
+    with server(folder) as address:
+
+        def opened(name, cells, place="lab/tree"):
+            page = browser.new_page(viewport={"width": 1200, "height": 1100})
+            return Notebook(page, address, folder, name, cells, place)
+
+        yield opened
 
 
 @pytest.fixture
@@ -138,8 +152,8 @@ def _packed(state):
     }
 
 
-def _unpacked(state):
+def _unpacked(state):  # ipywidgets makes memoryviews of binary data, too
     return {
-        name: base64.b64decode(value["base64"]) if isinstance(value, dict) else value
+        name: memoryview(base64.b64decode(value["base64"])) if isinstance(value, dict) else value
         for name, value in state.items()
     }
