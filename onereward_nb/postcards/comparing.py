@@ -9,25 +9,30 @@ SEEN_AT_A_SEAM = 8.0  # less is seen where two colours meet
 RING = 3  # pixels: how far into the mask a seam shows
 
 
-def alike(pixels, target, region, alternative=None, tolerance=NEAR):
+def alike(pixels, target, region, others=(), tolerance=NEAR):
     """The share of a region's pixels that look like the target's; 1 for no region.
 
-    alternative: another picture that would do as well, or anything between the two, such as a fainter shadow.
+    others: pictures that would do as well, or any blend of the target and one of them: a fainter shadow, a haze.
     """
     if not region.any():
         return 1.0
-    low = high = target
-    if alternative is not None:
-        low, high = np.minimum(target, alternative), np.maximum(target, alternative)
-    error = np.maximum(low - pixels, pixels - high).max(axis=2)
-    return float((error[region] <= tolerance).mean())
+    errors = [from_blend(pixels[region], target[region], other[region]) for other in others or [target]]
+    error = np.min(errors, axis=0)
+    return float((error <= tolerance).mean())
 
 
-def seamless(pixels, target, mask, background, alternative=None):
+def seamless(pixels, target, mask, background, others=()):
     """The share of the background along the mask's border where no seam shows: 3 by 3 pixels on average as in the truth."""
     ring = mask & ~shrunk(mask, RING) & background
-    alternative = None if alternative is None else smooth(alternative)
-    return alike(smooth(pixels), smooth(target), ring, alternative, SEEN_AT_A_SEAM)
+    return alike(smooth(pixels), smooth(target), ring, [smooth(other) for other in others], SEEN_AT_A_SEAM)
+
+
+def from_blend(pixels, one, other):
+    """How far colours (n, 3) are from the nearest blend of two others, in grey levels of the channel farthest off."""
+    way = other - one
+    share = ((pixels - one) * way).sum(axis=1) / np.maximum((way**2).sum(axis=1), 1e-9)
+    nearest = one + np.clip(share, 0, 1)[:, None] * way
+    return np.abs(pixels - nearest).max(axis=1)
 
 
 def smooth(pixels):

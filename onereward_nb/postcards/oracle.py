@@ -16,14 +16,16 @@ from dataclasses import replace
 import numpy as np
 
 from .comparing import NEAR, agreement, alike, crispness, edit_distance, gone, overlap, seamless
+from .landscape import CLOUDS, SUNS
 from .outlines import wholeness
-from .reader import FIRST_THING, LETTERS, SIZE, load_reader, true_classes
+from .reader import FIRST_THING, LETTERS, SIZE, SKY, load_reader, true_classes
 from .reading import SPECK, Reading, as_mask, as_pixels, darker_than_face, grown, spell, things_in
 from .rendering import render, silhouette
-from .scenes import COLOURS, KINDS
+from .scenes import COLOURS, HORIZONS, KINDS
 
 WHOLE = 0.85  # a thing is whole from this match with a drawing of its kind on
 GOES_ON = 0.75  # a background goes on, and what was to go is gone, from this share of its pixels on
+BEHIND_THE_VIEWER = (-9.0, -9.0)  # where the sun lights nothing that is in the picture
 COVERED = 0.8  # a shadow is to go where the mask covers this share of it
 
 
@@ -70,7 +72,7 @@ def score_fill(example, reading, image):
     structure = wholeness(found[0], example.scene, word=asked.word) if found else 0.0
     background = ~grown(things | stands_in(example.scene))
     # with the thing's shadow, without, or with a fainter one
-    consistency = goes_on(reading, as_pixels(example.target), background, as_pixels(example.image))
+    consistency = goes_on(reading, as_pixels(example.target), background, [as_pixels(example.image)])
     named = [(thing.kind, thing.colour) for thing in found] == [(asked.kind, asked.colour)]
     return {
         "success": bool(named and structure >= WHOLE and consistency >= GOES_ON),
@@ -123,11 +125,8 @@ def score_removal(example, reading, image):
 def score_extend(example, reading, image):
     """Right where sky and ground go on as in the truth, and what stands in the margins is whole."""
     target, truth = as_pixels(example.target), true_classes(example.scene)[0]
+    consistency = max(extends(reading, scene) for scene in continuations(example.scene, ~reading.mask))
     background = (reading.classes < FIRST_THING) & (truth < FIRST_THING)
-    judged = background & reading.mask
-    same_place = (reading.classes == truth)[judged].mean() if judged.any() else 0.0
-    open_ground = background & ~grown(truth >= FIRST_THING)
-    consistency = float(same_place) * goes_on(reading, target, open_ground, tolerance=1.5 * NEAR)
     found = things_in(reading, np.ones_like(reading.mask))
     in_margins = [thing for thing in found if (thing.region & reading.mask).sum() >= SPECK]
     structure = min((wholeness(thing, example.scene, ~reading.mask) for thing in in_margins), default=1.0)
@@ -135,7 +134,7 @@ def score_extend(example, reading, image):
         "success": bool(consistency >= GOES_ON and structure >= WHOLE),
         "consistency": consistency,
         "structure": structure,
-        "aesthetics": crispness(reading.pixels, target, judged),
+        "aesthetics": crispness(reading.pixels, target, background & reading.mask),
     }
     if example.task == "extend":
         result["text alignment"] = agreement(found, example.scene.things)
@@ -156,10 +155,31 @@ def stands_in(scene):
     return true_classes(scene)[0] >= FIRST_THING
 
 
-def goes_on(reading, target, background, alternative=None, tolerance=NEAR):
+def continuations(scene, visible):
+    """The scenes that go on from what was visible: the scene, or where no horizon was seen, it with other horizons."""
+    row = int(scene.horizon * SIZE)
+    if visible[row - 4 : row + 5].any():
+        return [scene]
+    return [scene, *(replace(scene, horizon=horizon) for horizon in np.linspace(*HORIZONS, 8))]
+
+
+def extends(reading, scene):
+    """How well sky and ground go on as in a scene, 0 to 1. Where clouds and sun are, nobody can know from outside."""
+    truth, target = true_classes(scene)[0], as_pixels(render(scene, SIZE))
+    background = (reading.classes < FIRST_THING) & (truth < FIRST_THING)
+    judged = background & reading.mask
+    same_place = (reading.classes == truth)[judged].mean() if judged.any() else 0.0
+    sky = (truth == SKY)[..., None]
+    clear = as_pixels(render(replace(scene, clouds=(), sun=BEHIND_THE_VIEWER), SIZE))
+    skies = [np.where(sky, other, target) for other in (clear, CLOUDS[scene.light], SUNS[scene.light])]
+    open_ground = background & ~grown(truth >= FIRST_THING)
+    return float(same_place) * goes_on(reading, target, open_ground, skies, tolerance=1.5 * NEAR)
+
+
+def goes_on(reading, target, background, others=(), tolerance=NEAR):
     """How well the masked background goes on as in the truth, and without a seam: 0 to 1."""
-    looks = alike(reading.pixels, target, background & reading.mask, alternative, tolerance)
-    return looks * seamless(reading.pixels, target, reading.mask, background, alternative)
+    looks = alike(reading.pixels, target, background & reading.mask, others, tolerance)
+    return looks * seamless(reading.pixels, target, reading.mask, background, others)
 
 
 def changed_outside(example, image):

@@ -22,6 +22,7 @@ COLOURS = {
 }
 LIGHTS = {"day": "by day", "sunset": "at sunset", "night": "at night", "dawn": "at dawn"}
 GROUNDS = ("grass", "sand", "snow")
+HORIZONS = (0.50, 0.64)  # height of the ground's edge, as a share of the picture's
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 LONGEST_WORD = 4
 
@@ -141,7 +142,7 @@ def make_scene(seed, include=(), attempt=0):
     if attempt == 200:
         raise ValueError(f"no room for {', '.join(include)} in one scene: ask for fewer or smaller things")
     rng = np.random.default_rng([seed, len(include), attempt])
-    horizon = rng.uniform(0.50, 0.64)
+    horizon = rng.uniform(*HORIZONS)
     light = str(rng.choice(list(LIGHTS)))
     scene = Scene(
         seed=seed,
