@@ -24,7 +24,9 @@ _HOME_OF = {
     "MODELS": "models",
     "MaskEditor": "widgets.editor",
     "TASKS": "tasks",
+    "compare": "widgets.compare",
     "load_pipeline": "models",
+    "player": "widgets.player",
     "run_task": "tasks",
 }
 
