@@ -270,7 +270,7 @@ def judge(request, monkeypatch):
 
 # strict: once a better reader passes, this mark has to go
 not_yet = pytest.mark.xfail(
-    reason="the reader that ships is an early one: it takes some clouds for balloons and sees halves as wholes",
+    reason="the reader that ships is not perfect: it takes half a balloon in the sky for a whole one",
     strict=True,
 )
 

@@ -274,6 +274,13 @@ def test_the_saved_model_opens_with_diffusers_and_reads_prompts_as_in_training(v
     torch.testing.assert_close(pooled, clip, atol=1e-5, rtol=1e-4)
     assert not torch.allclose(pooled[0], pooled[1], atol=1e-2)
 
+    again = fill.FillLoss(*fill.trained_networks(tmp_path))
+    for (name, trained), (same_name, opened) in zip(
+        model.named_parameters(), again.named_parameters(), strict=True
+    ):
+        assert name == same_name and opened.dtype == torch.float32
+        assert torch.equal(trained.to(torch.bfloat16), opened.to(torch.bfloat16)), name
+
 
 # --- runs ------------------------------------------------------------------------------------------
 

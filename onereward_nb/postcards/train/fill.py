@@ -12,9 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from diffusers import AutoencoderKL, FluxFillPipeline
+from diffusers import AutoencoderKL, FluxFillPipeline, FluxTransformer2DModel
 from safetensors.torch import load_file, save_file
 from torch import nn
+from transformers import CLIPTextModel, T5EncoderModel
 
 from ...files import write, write_json
 from ..architecture import make_scheduler, make_text_encoders, make_transformer
@@ -154,6 +155,18 @@ def draw_batch(data, count, positions):
     }
 
 
+def trained_networks(folder):
+    """Transformer and text encoders of a pipeline that was saved before, in float32."""
+    parts = {
+        "transformer": FluxTransformer2DModel,
+        "text_encoder": CLIPTextModel,
+        "text_encoder_2": T5EncoderModel,
+    }
+    return [
+        network.from_pretrained(folder / name, torch_dtype=torch.float32) for name, network in parts.items()
+    ]
+
+
 def save_pipeline(model, vae, folder):
     """Everything in diffusers' layout, bf16 safetensors: opens with FluxFillPipeline.from_pretrained."""
     pipe = FluxFillPipeline(
@@ -175,12 +188,16 @@ def save_pipeline(model, vae, folder):
 def main():
     parser = arguments(__doc__, scenes=24000, batch=64, lr=1e-3)
     parser.add_argument("--vae", type=Path, required=True, help="folder of the trained VAE")
+    parser.add_argument("--start-from", type=Path, help="folder of a pipeline whose weights to train on")
     parser.add_argument("--first-seed", type=int, default=100_000, help="seed of the first training scene")
     args = parser.parse_args()
     run = Run(args)
     data = prepare_data(args, run)
     positions = FluxFillPipeline._prepare_latent_image_ids(1, 8, 8, run.device, torch.float32)
-    model = FillLoss(make_transformer(), *make_text_encoders()).to(run.device)
+    networks = (
+        trained_networks(args.start_from) if args.start_from else (make_transformer(), *make_text_encoders())
+    )
+    model = FillLoss(*networks).to(run.device)
     if run.device.type == "cuda":
         # with these two kernels on, the backward pass met an illegal memory access (torch 2.11, H100)
         torch.backends.cuda.enable_cudnn_sdp(False)
