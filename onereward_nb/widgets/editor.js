@@ -253,6 +253,7 @@ function base64(bytes) {
 const HISTORY_STEPS = 100;
 const HISTORY_BYTES = 64_000_000;
 const PATIENCE = 3000; // milliseconds until Python should have answered
+const LATE = "Not in Python yet. It may be busy; if it was restarted, run the cell again.";
 const NO_MARGINS = [0, 0, 0, 0];
 const LARGEST_SIDE = 8192;
 
@@ -377,7 +378,7 @@ class Drawing {
     this.say("");
     this.post(state, { _png: new DataView(png.buffer), _png_text: "" });
     this.waiting = setTimeout(() => {
-      this.say("Not in Python yet. It may be busy; if it was restarted, run the cell again.");
+      this.say(LATE);
       this.post(state, { _png_text: base64(png) }); // some front ends lose binary messages
     }, PATIENCE);
   }
@@ -402,7 +403,7 @@ class Drawing {
     if (rev !== this.rev) {
       this.rev = rev;
       clearTimeout(this.waiting);
-      this.say("");
+      if (this.notice === LATE) this.say("");
     }
     this.tell();
   }
@@ -446,7 +447,7 @@ class View {
     this.canvas = element("canvas", { "data-testid": "mask-canvas", role: "img", "aria-label": "Picture and mask" });
     this.stage = element("div", { class: "onr-stage" }, this.canvas);
     this.root = element("div", {
-      class: "onr-editor", tabindex: 0, role: "group", "aria-label": "Mask editor", "data-lm-suppress-shortcuts": "true",
+      class: "onr-editor", tabindex: 0, role: "application", "aria-label": "Mask editor", "data-lm-suppress-shortcuts": "true",
     });
     this.overlay = new OffscreenCanvas(1, 1);
     this.tools = Object.fromEntries(Object.entries(TOOLS).map(([name, Tool]) => [name, new Tool(this)]));
@@ -458,7 +459,7 @@ class View {
     listenToKeys(this);
     for (const name of SETTINGS) model.on(`change:${name}`, () => this.refresh());
     drawing.views.add(this);
-    this.resizing = new ResizeObserver(() => this.fit());
+    this.resizing = new ResizeObserver(() => { if (this.root.clientWidth !== this.fittedWidth) this.fit(); });
     this.resizing.observe(this.root);
     this.refresh();
   }
@@ -502,6 +503,11 @@ class View {
     const size = this.model.get("brush_size");
     const changed = Math.round(factor > 1 ? Math.max(size + 1, size * factor) : Math.min(size - 1, size * factor));
     this.set({ brush_size: Math.min(this.largestBrush, Math.max(1, changed)) });
+  }
+
+  holdSpace(held) {
+    this.spaceHeld = held;
+    this.canvas.classList.toggle("onr-grab", held);
   }
 
   peek(held) {
@@ -569,6 +575,7 @@ class View {
     this.fitted = Math.max(scale > 1 ? Math.floor(scale * dpr) / dpr : scale, 1 / LARGEST_SIDE);
     this.stage.style.height = `${Math.round(height * this.fitted + 2 * PADDING)}px`;
     this.scale = this.fitted;
+    this.fittedWidth = this.root.clientWidth;
     const snap = (px) => Math.round(px * dpr) / dpr;
     this.x = snap((this.stage.clientWidth - width * this.scale) / 2);
     this.y = snap((this.stage.clientHeight - height * this.scale) / 2);
@@ -687,6 +694,21 @@ class View {
     this.overlay.getContext("2d").putImageData(image, left, top);
   }
 
+  /** Words in the middle of the picture. */
+  drawLabel(context, words) {
+    const [x, y] = this.toStage(this.drawing.size.map((px) => px / 2));
+    context.font = `14px ${getComputedStyle(this.root).fontFamily}`;
+    context.textAlign = "center";
+    context.textBaseline = "middle";
+    const width = context.measureText(words).width + 20;
+    context.fillStyle = "rgb(0 0 0 / 75%)";
+    context.beginPath();
+    context.roundRect(x - width / 2, y - 14, width, 28, 6);
+    context.fill();
+    context.fillStyle = "#fff";
+    context.fillText(words, x, y);
+  }
+
   /** The shape being drawn, the canvas being extended, and the brush: dark and light, to be seen on anything. */
   drawOutlines(context) {
     const { points = [], closed } = this.tool.outline?.() ?? {};
@@ -706,6 +728,7 @@ class View {
       const frame = new Path2D();
       frame.rect(left, top, right - left, bottom - top);
       twoTone(context, frame, [5, 4]);
+      this.drawLabel(context, this.sizeInWords());
     }
     if (this.pointer && this.model.get("tool") === "brush" && !this.panning) {
       const ring = new Path2D();
@@ -1035,9 +1058,9 @@ class Panel {
     }
     moveByArrows(this.toolbar);
 
-    this.size = slider(view, "brush_size", "Brush", { min: 1, step: 1, title: "Diameter of the brush in pixels ([ and ], or Ctrl and the wheel)" });
-    this.tolerance = slider(view, "tolerance", "Tolerance", { min: 0, max: 255, step: 1, title: "How different a colour may be for Fill: 0 to 255 levels" });
-    this.opacity = slider(view, "opacity", "Overlay", { min: 0, max: 1, step: 0.05, title: "Opacity of the overlay" });
+    this.size = slider(view, "brush_size", "Brush", { min: 1, step: 1, curve: 2, title: "Diameter of the brush in pixels ([ and ], or Ctrl and the wheel)" });
+    this.tolerance = slider(view, "tolerance", "Tolerance", { min: 0, step: 1, title: "How different a colour may be for Fill: 0 to 255 levels" });
+    this.opacity = slider(view, "opacity", "Overlay", { min: 0, step: 0.01, title: "Opacity of the overlay" });
     this.colour = element("input", { type: "color", title: "Colour of the overlay", "aria-label": "Colour of the overlay" });
     this.colour.addEventListener("input", () => view.set({ colour: this.colour.value }));
     this.presets = element(
@@ -1063,9 +1086,9 @@ class Panel {
       if (command.on) button.setAttribute("aria-pressed", String(Boolean(command.on(view))));
       if (command.can) button.setAttribute("aria-disabled", String(!command.can(view)));
     }
-    this.size.show(model.get("brush_size"), `${Math.round(model.get("brush_size"))} px`, view.largestBrush);
-    this.tolerance.show(model.get("tolerance"), model.get("tolerance"));
-    this.opacity.show(model.get("opacity"), `${Math.round(100 * model.get("opacity"))} %`);
+    this.size.show(view.largestBrush, `${Math.round(model.get("brush_size"))} px`);
+    this.tolerance.show(255, model.get("tolerance"));
+    this.opacity.show(1, `${Math.round(100 * model.get("opacity"))} %`);
     this.size.row.hidden = model.get("tool") !== "brush";
     this.tolerance.row.hidden = model.get("tool") !== "fill";
     this.colour.value = model.get("colour");
@@ -1112,14 +1135,19 @@ function moveByArrows(toolbar) {
   });
 }
 
-function slider(view, name, label, { title, ...range }) {
-  const input = element("input", { type: "range", "aria-label": title.split("(")[0].trim(), ...range });
+/** A slider for one setting. `curve`: exponent by which small values get more of its length. */
+function slider(view, name, label, { title, min, step, curve = 1 }) {
+  let max = 0;
+  const input = element("input", { type: "range", "aria-label": title.split("(")[0].trim(), min: 0, max: 1, step: "any" });
   const output = element("span", { class: "onr-value" });
   const row = element("label", { title }, element("span", {}, label), input, output);
-  input.addEventListener("input", () => view.set({ [name]: Number(input.value) }));
-  const show = (value, words, max) => {
-    if (max) input.max = max;
-    input.value = value;
+  input.addEventListener("input", () => {
+    const value = min + (max - min) * input.value ** curve;
+    view.set({ [name]: Number((Math.round(value / step) * step).toFixed(2)) });
+  });
+  const show = (largest, words) => {
+    max = largest;
+    input.value = ((view.model.get(name) - min) / (max - min)) ** (1 / curve);
     input.setAttribute("aria-valuetext", words);
     output.textContent = words;
   };
@@ -1208,12 +1236,12 @@ function listenToKeys(view) {
   });
   root.addEventListener("keyup", (event) => {
     event.stopPropagation();
-    if (event.key === " ") view.spaceHeld = false;
+    if (event.key === " ") view.holdSpace(false);
     for (const command of ALL_COMMANDS) if (command.hold && chord(event) === command.key) command.hold(view, false);
   });
   root.addEventListener("keypress", (event) => event.stopPropagation());
   root.addEventListener("focusout", () => {
-    view.spaceHeld = false;
+    view.holdSpace(false);
     view.peek(false);
   });
 }
@@ -1225,7 +1253,7 @@ function pressed(view, event) {
   if (command?.hold) command.hold(view, true);
   else if (command) command.run(view);
   else if (KEYS_WITHOUT_BUTTON[key]) KEYS_WITHOUT_BUTTON[key](view);
-  else if (key === " ") view.spaceHeld = true;
+  else if (key === " ") view.holdSpace(true);
   else if (key === "Escape") view.leave();
   else if (key === "Enter") view.pressByKeyboard(event);
   else if (/^(Shift\+)?Arrow/.test(key)) view.moveByKeyboard(event);

@@ -9,7 +9,6 @@ to Python, which checks it and answers by counting up `rev`.
 """
 
 import base64
-import io
 import re
 import warnings
 from pathlib import Path
@@ -24,11 +23,9 @@ from ..files import write
 from ..grids import WIDTH, grid
 from ..images import as_mask, upright
 from . import png
+from .preview import preview
 
 LARGEST_SIDE = 8192  # pixels; twice what is promised to be quick
-PREVIEW_SIDE = 2048  # pixels of the picture's longer side in the browser
-LOSSLESS_SIDE = 512  # up to this, the colours that "fill" compares are the picture's own
-QUALITIES = (90, 75, 50, 25)  # of larger previews: the first that fits into one message
 
 
 class _Mask(traitlets.TraitType):
@@ -105,10 +102,9 @@ class MaskEditor(anywidget.AnyWidget):
             mask, margins = _restored(autosave, size)
         mask = _fitting(mask, png.extended(size, margins))
         settings = {"brush_size": max(1, round(max(size) / 10))} | settings
-        preview = _preview(self._picture)
         super().__init__(
             _size=size,
-            _preview=preview,
+            _preview=preview(self._picture),
             _png=png.encode(mask, margins),
             margins=margins,
             mask=mask,
@@ -130,7 +126,7 @@ class MaskEditor(anywidget.AnyWidget):
         self._picture = picture
         with self.hold_sync():
             self._size = picture.size
-            self._preview = _preview(picture)
+            self._preview = preview(picture)
             self._change(_fitting(kept, picture.size), png.NO_MARGINS)
 
     def save(self, path):
@@ -261,25 +257,6 @@ def _moved(mask, old, new):
     moved = Image.new("L", png.extended(size, new), 255)
     moved.paste(mask, (new[0] - old[0], new[1] - old[1]))
     return moved
-
-
-def _preview(picture):
-    """The picture as the browser gets it: the bytes of a PNG if it is small, of a JPEG within limits if not."""
-    if max(picture.size) <= LOSSLESS_SIDE:
-        return _file(picture, "PNG")
-    smaller = picture.copy()
-    smaller.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE))
-    for quality in QUALITIES:
-        data = _file(smaller, "JPEG", quality=quality)
-        if len(data) <= png.LIMIT:
-            break
-    return data
-
-
-def _file(picture, kind, **settings):
-    buffer = io.BytesIO()
-    picture.save(buffer, kind, **settings)
-    return buffer.getvalue()
 
 
 def _from_text(text):
