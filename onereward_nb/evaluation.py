@@ -9,6 +9,7 @@ import torch
 from .environment import ROOT, progress
 from .tasks import TASKS
 
+TUNING = 900_000  # the first seed of examples for choosing settings, and for a look during training
 HELD_OUT = 1_000_000  # the first seed that no training and no tuning ever uses
 RESULTS = ROOT / "assets" / "results"
 Z = 1.959964  # of a 95% interval

@@ -12,9 +12,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file
 
 from onereward_nb.files import write, write_json
+from onereward_nb.grids import grid
 from onereward_nb.postcards import make_scene
 from onereward_nb.postcards.architecture import make_text_encoders, make_transformer, make_vae
 from onereward_nb.postcards.rendering import silhouette
@@ -381,6 +383,16 @@ def test_a_failed_write_leaves_the_old_file_whole(tmp_path):
         write(path, fail)
     assert path.read_text() == '{\n "rate": 0.5\n}\n'
     assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+def test_a_picture_of_what_the_model_can_do_is_kept_beside_each_checkpoint(tmp_path):
+    this = start(tmp_path)
+    this.sample = lambda: grid(Image.new("RGB", (16, 16), (this.step, 0, 0)))
+    for _ in range(2):
+        train(this, 3).save()
+    shown = {path.name: Image.open(path).convert("RGB") for path in tmp_path.glob("sample-*.png")}
+    assert sorted(shown) == ["sample-000003.png", "sample-000006.png"]
+    assert shown["sample-000006.png"].getpixel((8, 8)) == (6, 0, 0)
 
 
 def test_a_failed_checkpoint_leaves_the_last_one(tmp_path, monkeypatch):

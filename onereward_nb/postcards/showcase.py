@@ -16,9 +16,9 @@ from .examples import example
 SHOWN = ("fill", "fill", "text", "text", "extend", "removal")
 
 
-def showcase(pipe):
+def showcase(pipe, first_seed=HELD_OUT):
     """Inputs with their masks, results and ground truths of one example a column: a Picture."""
-    seeds = [HELD_OUT + SHOWN[:place].count(task) for place, task in enumerate(SHOWN)]
+    seeds = [first_seed + SHOWN[:place].count(task) for place, task in enumerate(SHOWN)]
     examples = [example(task, seed) for task, seed in zip(SHOWN, seeds, strict=True)]
     results = [edit_examples(pipe, [each])[0] for each in examples]
     rows = [

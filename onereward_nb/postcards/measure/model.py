@@ -5,7 +5,7 @@ import json
 import numpy as np
 import torch
 
-from ...evaluation import HELD_OUT, evaluate, summarise
+from ...evaluation import HELD_OUT, TUNING, evaluate, summarise
 from ...tasks import TASKS
 from ..examples import example, scene_with_sign
 from ..oracle import score_all
@@ -15,7 +15,6 @@ from ..rendering import render
 from .reader import rate, right_letters
 
 SCALES = (1.0, 2.0, 3.0, 4.0, 6.0)
-TUNING = 900_000  # first seed of the examples that settings are chosen by
 
 
 def measure(pipe, count, tuning_count):

@@ -17,8 +17,12 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from transformers import CLIPTextModel, T5EncoderModel
 
+from ...evaluation import TUNING
 from ...files import write, write_json
+from ...models import MODELS
+from ...pipeline import FluxFillCFGPipeline
 from ..architecture import make_scheduler, make_text_encoders, make_transformer
+from ..showcase import showcase
 from ..text import MAX_LENGTH, make_tokenizer
 from .data import training_edits
 from .run import Run, arguments
@@ -167,9 +171,9 @@ def trained_networks(folder):
     ]
 
 
-def save_pipeline(model, vae, folder):
-    """Everything in diffusers' layout, bf16 safetensors: opens with FluxFillPipeline.from_pretrained."""
-    pipe = FluxFillPipeline(
+def as_pipeline(pipeline, model, vae):
+    """The networks in training, the VAE of a folder and what else belongs to it, as a pipeline of a given class."""
+    return pipeline(
         scheduler=make_scheduler(),
         vae=AutoencoderKL.from_pretrained(vae),
         text_encoder=model.clip,
@@ -178,7 +182,19 @@ def save_pipeline(model, vae, folder):
         tokenizer_2=make_tokenizer(with_bos=False),
         transformer=model.transformer,
     )
-    pipe.to(torch.bfloat16).save_pretrained(folder)
+
+
+def sample(model, vae, device):
+    """Edits of each kind by the networks as they are, on examples that no training sees: a Picture."""
+    pipe = as_pipeline(FluxFillCFGPipeline, model, vae).to(device)
+    pipe.settings = MODELS["postcard-fill"].settings
+    pipe.set_progress_bar_config(disable=True)
+    return showcase(pipe, TUNING)
+
+
+def save_pipeline(model, vae, folder):
+    """Everything in diffusers' layout, bf16 safetensors: opens with FluxFillPipeline.from_pretrained."""
+    as_pipeline(FluxFillPipeline, model, vae).to(torch.bfloat16).save_pretrained(folder)
     for encoder in ("text_encoder", "text_encoder_2"):
         # stored in bf16, opened in float32 as diffusers opens the rest
         path = folder / encoder / "config.json"
@@ -208,7 +224,8 @@ def main():
     ]
     decayed = [p for p in model.parameters() if not any(p is q for q in kept_apart)]
     groups = [{"params": decayed, "weight_decay": 0.01}, {"params": kept_apart, "weight_decay": 0.0}]
-    run.prepare(model, torch.optim.AdamW(groups, args.lr, betas=(0.9, 0.95)))
+    optimizer = torch.optim.AdamW(groups, args.lr, betas=(0.9, 0.95))
+    run.prepare(model, optimizer, partial(sample, model, args.vae, run.device))
     while run.share < 1:
         with run.accelerator.autocast():
             loss = run.model(draw_batch(data, args.batch, positions))

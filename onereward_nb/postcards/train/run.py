@@ -56,8 +56,12 @@ class Run:
         self.share, self.step, self.first_step, self.trained_before = 0.0, 0, 0, 0.0
         self.log, self.losses = [], []
 
-    def prepare(self, model, optimizer):
-        """Hand both to Accelerate; start an average of the weights; resume where there is a checkpoint."""
+    def prepare(self, model, optimizer, sample=None):
+        """Hand both to Accelerate; start an average of the weights; resume where there is a checkpoint.
+
+        sample: makes a `grids.Picture` of what the model can do, which is kept beside each checkpoint.
+        """
+        self.sample = sample
         self.model, self.optimizer = self.accelerator.prepare(model, optimizer)
         self.bare_model = self.accelerator.unwrap_model(self.model)
         self.average = [parameter.detach().clone() for parameter in self.bare_model.parameters()]
@@ -158,6 +162,9 @@ class Run:
             lambda path: save_file(tensors, path, {"notes": json.dumps(notes)}),
         )
         write_json(self.args.out / "log.json", self.log)
+        if self.sample:
+            picture = self.sample().png()
+            write(self.args.out / f"sample-{self.step:06}.png", lambda path: path.write_bytes(picture))
 
     def resume(self):
         path = self.args.out / "checkpoint.safetensors"

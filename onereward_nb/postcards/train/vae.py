@@ -1,11 +1,15 @@
 """Train the VAE: python -m onereward_nb.postcards.train vae --minutes 60 --out runs/vae"""
 
+from functools import partial
+
 import torch
 import torch.nn.functional as F
+from diffusers.image_processor import VaeImageProcessor
 from torch import nn
 
+from ...grids import grid
 from ..architecture import make_vae
-from .data import training_pictures
+from .data import SIZE, training_pictures
 from .run import Run, arguments
 
 
@@ -44,6 +48,14 @@ def settle_scale(vae, pictures):
     vae.register_to_config(scaling_factor=scale, shift_factor=shift)
 
 
+@torch.inference_mode()
+def sample(vae, pictures):
+    """Pictures, (n, 3, side, side) from -1 to 1, above what the VAE makes of them: a Picture."""
+    rows = [pictures, vae.decode(vae.encode(pictures).latent_dist.mean).sample]
+    processor = VaeImageProcessor()
+    return grid([processor.postprocess(row) for row in rows], row_titles=["drawn", "returned"])
+
+
 def main():
     parser = arguments(__doc__, scenes=6000, batch=24, lr=1e-3)
     parser.add_argument(
@@ -57,7 +69,9 @@ def main():
     model = VAELoss(make_vae()).to(run.device, memory_format=torch.channels_last)
     if run.device.type == "cuda":
         model.compile()
-    run.prepare(model, torch.optim.AdamW(model.parameters(), args.lr, betas=(0.9, 0.99), weight_decay=0.0))
+    optimizer = torch.optim.AdamW(model.parameters(), args.lr, betas=(0.9, 0.99), weight_decay=0.0)
+    shown = random_crops(pictures, 6, SIZE, run.device)
+    run.prepare(model, optimizer, partial(sample, model.vae, shown))
     while run.share < 1:
         with run.accelerator.autocast():
             loss = run.model(random_crops(pictures, args.batch, args.crop, run.device))
