@@ -444,6 +444,7 @@ class View {
   constructor(drawing, model, el) {
     this.drawing = drawing;
     this.model = model;
+    this.inverted = false;
     this.canvas = element("canvas", { "data-testid": "mask-canvas", role: "img", "aria-label": "Picture and mask" });
     this.stage = element("div", { class: "onr-stage" }, this.canvas);
     this.root = element("div", {
@@ -491,8 +492,10 @@ class View {
     this.pressed = false;
   }
 
-  cancel() {
-    this.tool.cancel();
+  /** Give up what is being drawn; `forTheMoment` keeps the corners that a polygon had before this press. */
+  cancel(forTheMoment) {
+    if (forTheMoment && this.tool.undo) this.tool.undo();
+    else this.tool.cancel();
     this.pressed = false;
   }
 
@@ -912,7 +915,7 @@ function listenToPointers(view) {
     fingers.set(event.pointerId, event);
     view.byKeyboard = false;
     if (fingers.size === 2) {
-      view.cancel();
+      view.cancel(true);
       pinch = spread(fingers);
     } else if (fingers.size === 1) {
       view.panning = view.spaceHeld || event.button === 1;
@@ -1060,7 +1063,7 @@ class Panel {
 
     this.size = slider(view, "brush_size", "Brush", { min: 1, step: 1, curve: 2, title: "Diameter of the brush in pixels ([ and ], or Ctrl and the wheel)" });
     this.tolerance = slider(view, "tolerance", "Tolerance", { min: 0, step: 1, title: "How different a colour may be for Fill: 0 to 255 levels" });
-    this.opacity = slider(view, "opacity", "Overlay", { min: 0, step: 0.01, title: "Opacity of the overlay" });
+    this.opacity = slider(view, "opacity", "Overlay", { min: 0, step: 0.05, title: "Opacity of the overlay" });
     this.colour = element("input", { type: "color", title: "Colour of the overlay", "aria-label": "Colour of the overlay" });
     this.colour.addEventListener("input", () => view.set({ colour: this.colour.value }));
     this.presets = element(
@@ -1144,6 +1147,13 @@ function slider(view, name, label, { title, min, step, curve = 1 }) {
   input.addEventListener("input", () => {
     const value = min + (max - min) * input.value ** curve;
     view.set({ [name]: Number((Math.round(value / step) * step).toFixed(2)) });
+  });
+  input.addEventListener("keydown", (event) => {
+    const steps = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1 }[event.key];
+    if (!steps) return;
+    const value = view.model.get(name) + steps * step;
+    view.set({ [name]: Number(Math.min(max, Math.max(min, value)).toFixed(2)) });
+    event.preventDefault();
   });
   const show = (largest, words) => {
     max = largest;
@@ -1240,7 +1250,8 @@ function listenToKeys(view) {
     for (const command of ALL_COMMANDS) if (command.hold && chord(event) === command.key) command.hold(view, false);
   });
   root.addEventListener("keypress", (event) => event.stopPropagation());
-  root.addEventListener("focusout", () => {
+  root.addEventListener("focusout", (event) => {
+    if (root.contains(event.relatedTarget)) return;
     view.holdSpace(false);
     view.peek(false);
   });
