@@ -17,7 +17,7 @@ import numpy as np
 
 from .comparing import NEAR, agreement, alike, crispness, edit_distance, gone, overlap, seamless
 from .landscape import CLOUDS, SUNS
-from .outlines import wholeness
+from .outlines import fitted_things, wholeness
 from .reader import FIRST_THING, LETTERS, SIZE, SKY, load_reader, true_classes
 from .reading import SPECK, Reading, as_mask, as_pixels, darker_than_face, grown, spell, things_in
 from .rendering import render, silhouette
@@ -59,8 +59,9 @@ def score_all(examples, images):
 def score_fill(example, reading, image):
     """Right where the one thing in the mask is of the kind and colour asked for, whole, on an untouched background."""
     asked = example.thing
+    rest = example.scene.without(asked)
     # neighbours may reach into a loose mask: what stands in their place is not judged
-    place = reading.mask & ~grown(stands_in(example.scene.without(asked)))
+    place = reading.mask & ~grown(stands_in(rest))
     things = (reading.classes >= FIRST_THING) & place
     right_kind = reading.classes == FIRST_THING + KINDS.index(asked.kind)
     right_colour = reading.colours == list(COLOURS).index(asked.colour)
@@ -70,9 +71,17 @@ def score_fill(example, reading, image):
         alignment = (right_kind & things).sum() / amount * (right_colour & things).sum() / amount
     found = things_in(reading, place)
     structure = wholeness(found[0], example.scene, word=asked.word) if found else 0.0
-    background = ~grown(things | stands_in(example.scene))
-    # with the thing's shadow, without, or with a fainter one
-    consistency = goes_on(reading, as_pixels(example.target), background, [as_pixels(example.image)])
+    # without a shadow, with the truth's, with that of a thing where this one stands, or with a fainter one
+    shadowed = [
+        example.scene,
+        *(rest.with_things(fitted_things(thing, asked.word)[0]) for thing in found[:1]),
+    ]
+    consistency = goes_on(
+        reading,
+        as_pixels(example.image),
+        ~grown(things | stands_in(example.scene)),
+        [as_pixels(render(scene, SIZE)) for scene in shadowed],
+    )
     named = [(thing.kind, thing.colour) for thing in found] == [(asked.kind, asked.colour)]
     return {
         "success": bool(named and structure >= WHOLE and consistency >= GOES_ON),

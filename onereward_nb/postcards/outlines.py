@@ -17,31 +17,30 @@ def wholeness(thing, scene, visible=None, word=None):
     its extent. visible: where the picture was known from the start; what shows there already can have no
     outline but its own. word: what a sign has to say, which makes it as long as it is.
     """
-    own = [
-        np.asarray(silhouette(other, SIZE, lit_by=scene)) > 0
-        for other in scene.things
-        if other.kind == thing.kind
-    ]
+
+    def outlines(things):
+        return [np.asarray(silhouette(each, SIZE, lit_by=scene)) > 0 for each in things]
+
+    own = outlines(other for other in scene.things if other.kind == thing.kind)
     if visible is not None:
         shown = [outline for outline in own if (outline & thing.region & visible).sum() >= SPECK]
         if shown:
             return max(match(thing.region, outline) for outline in shown)
-    return max(match(thing.region, outline) for outline in own + fitted_outlines(thing, scene, word))
+    return max(match(thing.region, outline) for outline in own + outlines(fitted_things(thing, word)))
 
 
-def fitted_outlines(thing, scene, word=None):
-    """Outlines of a thing's kind, drawn as wide or as tall as the thing is, whichever is larger: half a thing fills half."""
-    rows, columns = np.nonzero(thing.region)
+def fitted_things(found, word=None):
+    """Things of a found thing's kind, as wide or as tall as it, whichever is larger: half a thing fills half of one."""
+    rows, columns = np.nonzero(found.region)
     top, bottom, left, right = rows.min(), rows.max() + 1, columns.min(), columns.max() + 1
     wide, tall = (right - left) / SIZE, (bottom - top) / SIZE
-    words = ([word] if word else ["H" * letters for letters in (2, 3, 4)]) if thing.kind == "sign" else [""]
-    outlines = []
+    words = ([word] if word else ["H" * letters for letters in (2, 3, 4)]) if found.kind == "sign" else [""]
+    things = []
     for letters in words:
-        unit = Thing(thing.kind, thing.colour, 0, 0, 1.0, letters)
+        unit = Thing(found.kind, found.colour, 0, 0, 1.0, letters)
         size = max(wide / unit.width, tall / unit.height)
-        drawn = replace(unit, x=(left + right) / 2 / SIZE, y=bottom / SIZE, size=size)
-        outlines.append(np.asarray(silhouette(drawn, SIZE, lit_by=scene)) > 0)
-    return outlines
+        things.append(replace(unit, x=(left + right) / 2 / SIZE, y=bottom / SIZE, size=size))
+    return things
 
 
 def match(region, outline):
