@@ -99,6 +99,9 @@ def test_settings_are_checked(image):
         onr.MaskEditor(image, brush=3)
     with pytest.raises(ValueError, match="up to 8192"):
         onr.MaskEditor(Image.new("RGB", (8193, 16)))
+    with pytest.raises(ValueError, match="8193x64 pixels"):
+        editor.margins = (8129, 0, 0, 0)
+    assert editor.margins == (0, 0, 0, 0)
 
 
 # --- picture and margins -------------------------------------------------------------------------
@@ -200,11 +203,13 @@ def test_what_is_no_mask_is_refused_in_words_and_the_old_mask_stays(editor, spot
     assert editor.message == ""
 
 
-def test_bytes_do_not_come_back_to_the_browser(editor, spot, monkeypatch):
-    sent = []
-    monkeypatch.setattr(type(editor), "send_state", lambda self, key=None: sent.append(set(key)))
+def test_the_answer_comes_before_handlers_and_without_the_bytes(editor, spot, monkeypatch):
+    heard = []
+    monkeypatch.setattr(type(editor), "send_state", lambda self, key=None: heard.extend(self.get_state(key)))
+    editor.observe(lambda change: heard.append("handler"), "mask")
     from_browser(editor, png.encode(spot))
-    assert set().union(*sent) <= {"rev"}
+    assert [name for name in heard if name != "rev"] == ["handler"]
+    assert heard[-1] == "handler"
 
 
 # --- files ---------------------------------------------------------------------------------------

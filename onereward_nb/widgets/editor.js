@@ -20,7 +20,7 @@ class Mask {
     this.pixels = new Uint8Array(width * height);
   }
 
-  /** A line with round ends; a dot if both ends are the same. A pixel-wide one has no gaps. */
+  /** A line with round ends; a dot if both ends are the same. A pixel-wide one has no gaps. Gives the box around it. */
   stroke([ax, ay], [bx, by], diameter, value) {
     const radius = Math.max(diameter / 2, 0.5);
     const length = Math.hypot(bx - ax, by - ay);
@@ -47,7 +47,8 @@ class Mask {
   /** The inside of a closed outline; parts that it goes around twice are inside, too. */
   polygon(points, value) {
     const edges = points.map((point, i) => [point, points[(i + 1) % points.length]]);
-    const [left, top, right, bottom] = boundsOf(points);
+    const ys = points.map(([, y]) => y);
+    const [top, bottom] = [Math.min(...ys), Math.max(...ys)];
     for (let row = Math.max(0, Math.floor(top)); row < Math.min(this.height, Math.ceil(bottom)); row++) {
       const y = row + 0.5;
       const crossings = [];
@@ -61,15 +62,13 @@ class Mask {
         winding += direction;
       });
     }
-    return [left, top, right, bottom];
   }
 
   /** All pixels that the rectangle between two points touches. */
   rectangle([ax, ay], [bx, by], value) {
-    const box = [Math.min(ax, bx), Math.min(ay, by), Math.max(ax, bx), Math.max(ay, by)];
-    const [left, top, right, bottom] = [...box.slice(0, 2).map(Math.floor), ...box.slice(2).map(Math.ceil)];
+    const [left, right] = [Math.floor(Math.min(ax, bx)), Math.ceil(Math.max(ax, bx))];
+    const [top, bottom] = [Math.floor(Math.min(ay, by)), Math.ceil(Math.max(ay, by))];
     for (let row = Math.max(0, top); row < Math.min(this.height, bottom); row++) this.span(row, left, right, value);
-    return [left, top, right, bottom];
   }
 
   /** The pixels of one row whose centres lie from x1 to x2. */
@@ -141,13 +140,14 @@ class Mask {
 
   /** The same mask after a change of margins: it stays with the picture, new margins are painted. */
   moved(from, to) {
-    const size = [0, 1].map((axis) => [this.width, this.height][axis] + to[axis] + to[axis + 2] - from[axis] - from[axis + 2]);
-    const moved = new Mask(...size);
+    const more = [0, 1].map((axis) => to[axis] + to[axis + 2] - from[axis] - from[axis + 2]);
+    const moved = new Mask(this.width + more[0], this.height + more[1]);
     moved.pixels.fill(1);
     const [dx, dy] = [to[0] - from[0], to[1] - from[1]];
     const [left, right] = [Math.max(0, -dx), Math.min(this.width, moved.width - dx)];
     for (let j = Math.max(0, -dy); j < Math.min(this.height, moved.height - dy); j++) {
-      moved.pixels.set(this.pixels.subarray(j * this.width + left, j * this.width + right), (j + dy) * moved.width + left + dx);
+      const row = this.pixels.subarray(j * this.width + left, j * this.width + right);
+      moved.pixels.set(row, (j + dy) * moved.width + left + dx);
     }
     return moved;
   }
@@ -180,11 +180,6 @@ class Mask {
   }
 }
 
-function boundsOf(points) {
-  const [xs, ys] = [points.map(([x]) => x), points.map(([, y]) => y)];
-  return [Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys)];
-}
-
 function union(a, b) {
   return a && b ? [Math.min(a[0], b[0]), Math.min(a[1], b[1]), Math.max(a[2], b[2]), Math.max(a[3], b[3])] : a || b;
 }
@@ -205,9 +200,9 @@ async function encodePng(width, height, rows) {
   header.setUint8(8, 1); // bits per pixel; the rest says grey, and no interlacing
   const packed = new Blob([rows]).stream().pipeThrough(new CompressionStream("deflate"));
   const data = new Uint8Array(await new Response(packed).arrayBuffer());
-  const signature = [137, 80, 78, 71, 13, 10, 26, 10];
-  const file = [...[["IHDR", new Uint8Array(header.buffer)], ["IDAT", data], ["IEND", []]].map((chunk) => pngChunk(...chunk))];
-  return new Uint8Array(await new Blob([new Uint8Array(signature), ...file]).arrayBuffer());
+  const signature = new Uint8Array([137, 80, 78, 71, 13, 10, 26, 10]);
+  const chunks = [pngChunk("IHDR", new Uint8Array(header.buffer)), pngChunk("IDAT", data), pngChunk("IEND", [])];
+  return new Uint8Array(await new Blob([signature, ...chunks]).arrayBuffer());
 }
 
 function pngChunk(name, data) {
@@ -268,10 +263,14 @@ class Drawing {
     this.now = -1; // where in the history we are
     this.margins = NO_MARGINS;
     this.pictureSize = [];
-    this.ready = this.follow();
-    for (const name of ["_preview", "_png", "rev"]) {
-      model.on(`change:${name}`, () => { this.ready = this.ready.then(() => this.follow()); });
-    }
+    this.followed = Promise.resolve();
+    const follow = () => {
+      this.followed = this.followed
+        .then(() => this.follow())
+        .catch((error) => this.say(`Cannot be shown: ${error.message}`));
+    };
+    for (const name of ["_preview", "_png", "rev"]) model.on(`change:${name}`, follow);
+    follow();
   }
 
   get size() { return [this.mask.width, this.mask.height]; }
@@ -296,10 +295,11 @@ class Drawing {
     this.share = this.mask.share();
     this.history.splice(this.now + 1);
     const { margins, share, mask: { width, height } } = this;
-    this.history.push({ margins, share, width, height, rows });
-    const bytes = () => this.history.reduce((sum, step) => sum + step.rows.length, 0);
-    while (this.history.length > HISTORY_STEPS || (this.history.length > 2 && bytes() > HISTORY_BYTES)) this.history.shift();
-    this.now = this.history.length - 1;
+    const { history } = this;
+    history.push({ margins, share, width, height, rows });
+    const bytes = () => history.reduce((sum, step) => sum + step.rows.length, 0);
+    while (history.length > HISTORY_STEPS || (history.length > 2 && bytes() > HISTORY_BYTES)) history.shift();
+    this.now = history.length - 1;
   }
 
   /** Take back what was painted since the last step. */
@@ -367,13 +367,15 @@ class Drawing {
         state = this.state;
         png = await encodePng(state.width, state.height, state.rows);
       } while (state !== this.state);
+      if (png.length > LARGEST_MESSAGE) {
+        throw new Error(`this mask takes ${(png.length / 1e6).toFixed(1)} MB. Smooth it by growing it, or undo.`);
+      }
+    } catch (error) { // this, or a browser without CompressionStream
+      this.say(`Not sent to Python: ${error.message}`);
+      return;
     } finally {
       this.encoding = false;
-    }
-    clearTimeout(this.waiting);
-    if (png.length > LARGEST_MESSAGE) {
-      this.say(`Not sent to Python: this mask takes ${(png.length / 1e6).toFixed(1)} MB. Smooth it by growing it, or undo.`);
-      return;
+      clearTimeout(this.waiting);
     }
     this.say("");
     this.post(state, { _png: new DataView(png.buffer), _png_text: "" });
@@ -448,7 +450,8 @@ class View {
     this.canvas = element("canvas", { "data-testid": "mask-canvas", role: "img", "aria-label": "Picture and mask" });
     this.stage = element("div", { class: "onr-stage" }, this.canvas);
     this.root = element("div", {
-      class: "onr-editor", tabindex: 0, role: "application", "aria-label": "Mask editor", "data-lm-suppress-shortcuts": "true",
+      class: "onr-editor", tabindex: 0, role: "application", "aria-label": "Mask editor",
+      "data-lm-suppress-shortcuts": "true", // of JupyterLab and Notebook 7
     });
     this.overlay = new OffscreenCanvas(1, 1);
     this.tools = Object.fromEntries(Object.entries(TOOLS).map(([name, Tool]) => [name, new Tool(this)]));
@@ -669,9 +672,11 @@ class View {
     const { width, height, pixels } = this.drawing.mask;
     const scale = this.scale * dpr;
     const samples = Math.min(3, Math.ceil(1 / scale)); // of the mask, along each side of a screen pixel
-    const onScreen = (at, offset, end) => Math.min(end, Math.max(0, Math.round(at * scale + offset * dpr)));
-    const [left, right] = [onScreen(box[0], this.x, this.overlay.width), onScreen(box[2] + 1 / scale, this.x, this.overlay.width)];
-    const [top, bottom] = [onScreen(box[1], this.y, this.overlay.height), onScreen(box[3] + 1 / scale, this.y, this.overlay.height)];
+    const within = (end, at) => Math.min(end, Math.max(0, at));
+    const onScreen = (from, to, offset, end) =>
+      [within(end, Math.floor(from * scale + offset * dpr)), within(end, Math.ceil(to * scale + offset * dpr))];
+    const [left, right] = onScreen(box[0], box[2], this.x, this.overlay.width);
+    const [top, bottom] = onScreen(box[1], box[3], this.y, this.overlay.height);
     if (left >= right || top >= bottom) return;
 
     const inMask = (from, to, offset, size) => Int32Array.from({ length: (to - from) * samples }, (_, n) => {
@@ -690,7 +695,9 @@ class View {
       counts.fill(0);
       for (const row of rows.subarray(y * samples, (y + 1) * samples)) {
         if (row < 0) continue;
-        for (let n = 0; n < columns.length; n++) if (columns[n] >= 0) counts[n / samples | 0] += pixels[row * width + columns[n]];
+        for (let n = 0; n < columns.length; n++) {
+          if (columns[n] >= 0) counts[n / samples | 0] += pixels[row * width + columns[n]];
+        }
       }
       for (let x = 0; x < counts.length; x++) shown[y * counts.length + x] = shades[counts[x]];
     }
@@ -735,7 +742,8 @@ class View {
     }
     if (this.pointer && this.model.get("tool") === "brush" && !this.panning) {
       const ring = new Path2D();
-      ring.arc(...this.toStage(this.pointer), Math.max(1.5, (this.model.get("brush_size") / 2) * this.scale), 0, 2 * Math.PI);
+      const radius = (this.model.get("brush_size") / 2) * this.scale;
+      ring.arc(...this.toStage(this.pointer), Math.max(1.5, radius), 0, 2 * Math.PI);
       twoTone(context, ring);
     } else if (this.pointer && this.byKeyboard) {
       const [x, y] = this.toStage(this.pointer);
@@ -881,10 +889,11 @@ class Fill {
 
   begin(point, { shiftKey }) {
     const { drawing, model, erasing } = this.view;
+    const value = erasing ? 0 : 1;
     const at = point.map(Math.floor);
     if (at.some((px, axis) => px < 0 || px >= drawing.size[axis])) return;
     const similar = drawing.similar(at, model.get("tolerance"));
-    drawing.change((mask) => (shiftKey ? mask.select(similar, erasing ? 0 : 1) : mask.flood(...at, similar, erasing ? 0 : 1)));
+    drawing.change((mask) => (shiftKey ? mask.select(similar, value) : mask.flood(...at, similar, value)));
   }
 
   drag() {}
@@ -996,20 +1005,32 @@ const COMMANDS = [
     },
   ],
   [
-    { icon: "undo", label: "Undo", key: "Mod+z", run: (view) => view.undo(), can: (view) => view.drawing.canGo(-1) || view.tool.points?.length },
-    { icon: "redo", label: "Redo", key: "Mod+Shift+z", also: "Mod+y", run: (view) => view.drawing.go(1), can: (view) => view.drawing.canGo(1) },
+    {
+      icon: "undo", label: "Undo", key: "Mod+z",
+      run: (view) => view.undo(), can: (view) => view.drawing.canGo(-1) || view.tool.points?.length,
+    },
+    {
+      icon: "redo", label: "Redo", key: "Mod+Shift+z", also: "Mod+y",
+      run: (view) => view.drawing.go(1), can: (view) => view.drawing.canGo(1),
+    },
   ],
   [
-    { icon: "grow", label: "Grow", key: ".", run: (view) => view.drawing.change((mask) => mask.grow(stepOf(mask))) },
-    { icon: "shrink", label: "Shrink", key: ",", run: (view) => view.drawing.change((mask) => mask.shrink(stepOf(mask))) },
-    { icon: "invert", label: "Invert", key: "i", run: (view) => view.drawing.change((mask) => mask.invert()) },
-    { icon: "clear", label: "Clear", key: "Delete", also: "Backspace", run: (view) => view.drawing.change((mask) => mask.pixels.fill(0)) },
+    maskCommand("grow", "Grow: by one pixel, in large pictures by more", ".", (mask) => mask.grow(stepOf(mask))),
+    maskCommand("shrink", "Shrink: by one pixel, in large pictures by more", ",", (mask) => mask.shrink(stepOf(mask))),
+    maskCommand("invert", "Invert", "i", (mask) => mask.invert()),
+    { ...maskCommand("clear", "Clear", "Delete", (mask) => mask.pixels.fill(0)), also: "Backspace" },
   ],
   [
     { icon: "zoomOut", label: "Zoom out", key: "-", run: (view) => view.zoom(1 / 1.5) },
     { icon: "fit", label: "Show the whole picture", key: "0", run: (view) => view.fit() },
-    { icon: "zoomIn", label: "Zoom in (wheel or two fingers; Space and drag to move)", key: "+", also: "=", run: (view) => view.zoom(1.5) },
-    { icon: "eye", label: "Hold to see the picture without the mask", key: "o", hold: (view, held) => view.peek(held), on: (view) => view.peeking },
+    {
+      icon: "zoomIn", label: "Zoom in (also by wheel or two fingers; Space and drag to move)", key: "+", also: "=",
+      run: (view) => view.zoom(1.5),
+    },
+    {
+      icon: "eye", label: "Hold to see the picture without the mask", key: "o",
+      hold: (view, held) => view.peek(held), on: (view) => view.peeking,
+    },
   ],
 ];
 const ALL_COMMANDS = COMMANDS.flat();
@@ -1025,6 +1046,10 @@ function brushCommand(icon, label, key, erase) {
 
 function toolCommand(tool, label, key) {
   return { icon: tool, label, key, run: (view) => view.set({ tool }), on: (view) => view.model.get("tool") === tool };
+}
+
+function maskCommand(icon, label, key, operation) {
+  return { icon, label, key, run: (view) => view.drawing.change(operation) };
 }
 
 /** Pixels by which "grow" grows: one, and more in large pictures. */
@@ -1061,20 +1086,27 @@ class Panel {
     }
     moveByArrows(this.toolbar);
 
-    this.size = slider(view, "brush_size", "Brush", { min: 1, step: 1, curve: 2, title: "Diameter of the brush in pixels ([ and ], or Ctrl and the wheel)" });
-    this.tolerance = slider(view, "tolerance", "Tolerance", { min: 0, step: 1, title: "How different a colour may be for Fill: 0 to 255 levels" });
+    this.size = slider(view, "brush_size", "Brush", {
+      min: 1, step: 1, curve: 2, title: "Diameter of the brush in pixels ([ and ], or Ctrl and the wheel)",
+    });
+    this.tolerance = slider(view, "tolerance", "Tolerance", {
+      min: 0, step: 1, title: "How different a colour may be for Fill (0 to 255 levels)",
+    });
     this.opacity = slider(view, "opacity", "Overlay", { min: 0, step: 0.05, title: "Opacity of the overlay" });
     this.colour = element("input", { type: "color", title: "Colour of the overlay", "aria-label": "Colour of the overlay" });
     this.colour.addEventListener("input", () => view.set({ colour: this.colour.value }));
     this.presets = element(
       "select", { "aria-label": "Extend the canvas", title: "Room around the picture for the task “extend”" },
-      element("option", { value: "" }, "Extend…"), ...Object.keys(PRESETS).map((name) => element("option", { value: name }, name)),
+      element("option", { value: "" }, "Extend…"),
+      ...Object.keys(PRESETS).map((name) => element("option", { value: name }, name)),
     );
     this.presets.addEventListener("change", () => {
       view.drawing.extend(PRESETS[this.presets.value](view.drawing.pictureSize));
       this.presets.value = "";
     });
-    this.settings = element("div", { class: "onr-settings" }, this.size.row, this.tolerance.row, this.opacity.row, this.colour, this.presets);
+    this.settings = element(
+      "div", { class: "onr-settings" }, this.size.row, this.tolerance.row, this.opacity.row, this.colour, this.presets,
+    );
 
     this.facts = element("span", { class: "onr-facts" });
     this.message = element("span", { class: "onr-message", role: "status" });
@@ -1084,6 +1116,7 @@ class Panel {
   update() {
     const { view } = this;
     const { drawing, model } = view;
+    this.message.textContent = drawing.notice || model.get("message");
     if (!drawing.mask) return;
     for (const [command, button] of this.buttons) {
       if (command.on) button.setAttribute("aria-pressed", String(Boolean(command.on(view))));
@@ -1096,7 +1129,6 @@ class Panel {
     this.tolerance.row.hidden = model.get("tool") !== "fill";
     this.colour.value = model.get("colour");
     this.facts.textContent = `${view.sizeInWords()} · ${(100 * drawing.share).toFixed(1)} % masked`;
-    this.message.textContent = drawing.notice || model.get("message");
   }
 }
 
@@ -1108,8 +1140,10 @@ function commandButton(view, command) {
   });
   button.innerHTML = `<svg viewBox="0 0 20 20" aria-hidden="true">${ICONS[command.icon]}</svg>`;
   if (command.hold) {
-    for (const name of ["pointerdown", "keydown"]) button.addEventListener(name, (event) => (event.key ?? " ") === " " && command.hold(view, true));
-    for (const name of ["pointerup", "pointerleave", "keyup", "blur"]) button.addEventListener(name, () => command.hold(view, false));
+    const hold = (event) => { if ((event.key ?? " ") === " ") command.hold(view, true); };
+    for (const name of ["pointerdown", "keydown"]) button.addEventListener(name, hold);
+    const letGo = () => command.hold(view, false);
+    for (const name of ["pointerup", "pointerleave", "keyup", "blur"]) button.addEventListener(name, letGo);
   } else {
     button.addEventListener("click", () => command.run(view));
   }
@@ -1305,15 +1339,15 @@ const ICONS = {
   fill: outline("M8.5 3.5 15 10l-5.6 5.6a1.3 1.3 0 0 1-1.9 0L2.9 11a1.3 1.3 0 0 1 0-1.9zM2.6 10H15M6.5 1.5l2 2M17 12.8c.9 1.2 1.3 1.9 1.3 2.6a1.3 1.3 0 0 1-2.6 0c0-.7.4-1.4 1.3-2.6z"),
   swap: outline("M4 7h12l-3.2-3.2M16 13H4l3.2 3.2"),
   undo: outline("M7.5 3.5 3.5 7.5l4 4M3.5 7.5h8.2a4.4 4.4 0 0 1 0 8.8H7.5"),
-  redo: outline("m12.5 3.5 4 4-4 4M16.5 7.500H8.300a4.4 4.4 0 0 0 0 8.800h4.2"),
-  invert: `<circle cx="10" cy="10" r="6.8"/><path d="M10 3.200a6.8 6.8 0 0 1 0 13.600z" fill="currentColor"/>`,
-  grow: outline("M7.5 7.500h5v5h-5zM3 6.500V3h3.500M13.5 3H17v3.500M17 13.500V17h-3.500M6.5 17H3v-3.5"),
-  shrink: outline("M8.5 8.500h3v3h-3zM6 2.500V6H2.500M14 2.500V6h3.500M17.5 14H14v3.500M2.5 14H6v3.5"),
-  clear: outline("M3.5 5.500h13M7.5 5.500v-2h5v2M5.3 5.5 6 16.500h8l.7-11M8.5 8.500v5M11.5 8.500v5"),
-  zoomIn: outline("M13.2 13.2 17 17M6 8.700h5.400M8.7 6v5.4") + `<circle cx="8.7" cy="8.7" r="5.5"/>`,
-  zoomOut: outline("M13.2 13.2 17 17M6 8.700h5.4") + `<circle cx="8.7" cy="8.7" r="5.5"/>`,
-  fit: outline("M2.5 4.500h15v11h-15zM6 7.500v5M14 7.500v5M10 8.500v.2M10 11.500v.2"),
-  eye: outline("M1.8 10S4.8 4.8 10 4.800s8.2 5.2 8.2 5.2-3 5.2-8.2 5.200S1.8 10 1.8 10z") + `<circle cx="10" cy="10" r="2.4"/>`,
+  redo: outline("m12.5 3.5 4 4-4 4M16.5 7.5H8.3a4.4 4.4 0 0 0 0 8.8h4.2"),
+  invert: `<circle cx="10" cy="10" r="6.8"/><path d="M10 3.2a6.8 6.8 0 0 1 0 13.6z" fill="currentColor"/>`,
+  grow: outline("M7.5 7.5h5v5h-5zM3 6.5V3h3.5M13.5 3H17v3.5M17 13.5V17h-3.5M6.5 17H3v-3.5"),
+  shrink: outline("M8.5 8.5h3v3h-3zM6 2.5V6H2.5M14 2.5V6h3.5M17.5 14H14v3.5M2.5 14H6v3.5"),
+  clear: outline("M3.5 5.5h13M7.5 5.5v-2h5v2M5.3 5.5 6 16.5h8l.7-11M8.5 8.5v5M11.5 8.5v5"),
+  zoomIn: outline("M13.2 13.2 17 17M6 8.7h5.4M8.7 6v5.4") + `<circle cx="8.7" cy="8.7" r="5.5"/>`,
+  zoomOut: outline("M13.2 13.2 17 17M6 8.7h5.4") + `<circle cx="8.7" cy="8.7" r="5.5"/>`,
+  fit: outline("M2.5 4.5h15v11h-15zM6 7.5v5M14 7.5v5M10 8.5v.2M10 11.5v.2"),
+  eye: outline("M1.8 10S4.8 4.8 10 4.8s8.2 5.2 8.2 5.2-3 5.2-8.2 5.2S1.8 10 1.8 10z") + `<circle cx="10" cy="10" r="2.4"/>`,
 };
 
 /** One drawing for each widget, however often it is shown. */

@@ -86,9 +86,8 @@ class MaskEditor(anywidget.AnyWidget):
     # The mask, whoever drew it last. From the browser it comes as a memoryview, hence CBytes.
     _png = traitlets.CBytes(b"").tag(sync=True, echo_update=False)
     _png_text = traitlets.Unicode("").tag(sync=True, echo_update=False)  # base64, where bytes get lost
-    _sent = traitlets.Tuple(*[traitlets.Int(min=0)] * 5, default_value=(0,) * 5).tag(
-        sync=True
-    )  # a count, and the margins drawn on
+    # A count of what the browser has sent, and the margins that it was drawn with.
+    _sent = traitlets.Tuple(*[traitlets.Int(min=0)] * 5, default_value=(0,) * 5).tag(sync=True)
 
     _ipython_display_ = None  # that of ipywidgets 7 would leave out the still picture
 
@@ -98,7 +97,8 @@ class MaskEditor(anywidget.AnyWidget):
         self._picture = _checked(image)
         self._in_step = False  # True while `_png` and `margins` are changed together with `mask`
         size, margins = self._picture.size, png.NO_MARGINS
-        if autosave and not frozen() and Path(autosave).exists():
+        autosave = Path(autosave).resolve() if autosave and not frozen() else None
+        if autosave and autosave.exists():
             mask, margins = _restored(autosave, size)
         mask = _fitting(mask, png.extended(size, margins))
         settings = {"brush_size": max(1, round(max(size) / 10))} | settings
@@ -110,14 +110,16 @@ class MaskEditor(anywidget.AnyWidget):
             mask=mask,
             **settings,
         )
-        self._autosave = Path(autosave) if autosave and not frozen() else None
+        self._autosave = autosave
         self.observe(self._receive, "_sent")
         self.observe(self._after_mask, "mask")
         self.observe(self._after_margins, "margins")
 
     @property
     def image(self):
-        return masks.extend_canvas(self._picture, *self.margins)[0] if any(self.margins) else self._picture
+        if any(self.margins):
+            return masks.extend_canvas(self._picture, *self.margins)[0]
+        return self._picture.copy()
 
     @image.setter
     def image(self, image):
@@ -191,7 +193,7 @@ class MaskEditor(anywidget.AnyWidget):
         """Change all that belongs together; handlers hear of it when everything is in place."""
         self._in_step = True
         try:
-            with self.hold_sync(), self.hold_trait_notifications():
+            with self.hold_trait_notifications():  # `rev` before `mask`: slow handlers do not hold it up
                 self.margins = margins
                 self._png = encoded or png.encode(mask, margins)
                 self.message = ""
@@ -213,6 +215,11 @@ class MaskEditor(anywidget.AnyWidget):
     def _share(self):
         return f"{masks.coverage(self.mask):.1%}"
 
+    @traitlets.validate("margins")
+    def _check_margins(self, proposal):
+        _check_size(png.extended(self._size, proposal.value))
+        return proposal.value
+
     @traitlets.validate("colour")
     def _check_colour(self, proposal):
         if not re.fullmatch("#[0-9a-fA-F]{6}", proposal.value):
@@ -222,12 +229,16 @@ class MaskEditor(anywidget.AnyWidget):
 
 def _checked(image):
     picture = upright(image)
-    if max(picture.size) > LARGEST_SIDE:
-        raise ValueError(
-            f"The picture is {picture.width}x{picture.height} pixels, the editor takes up to {LARGEST_SIDE} "
-            "on a side: make it smaller with image.resize(...)."
-        )
+    _check_size(picture.size)
     return picture
+
+
+def _check_size(size):
+    if max(size) > LARGEST_SIDE:
+        raise ValueError(
+            f"The picture would be {size[0]}x{size[1]} pixels, the editor takes up to {LARGEST_SIDE} on a "
+            "side: make it smaller with image.resize(...)."
+        )
 
 
 def _fitting(mask, size):
