@@ -3,6 +3,7 @@
 python -m onereward_nb.postcards.measure reader             # how well the oracle reads untouched renders
 python -m onereward_nb.postcards.measure postcard-fill      # VAE, guidance scale, success rate of each task
 python -m onereward_nb.postcards.measure text-rendering --examples 100   # notebook 02
+python -m onereward_nb.postcards.measure object-removal --examples 100   # notebook 03
 """
 
 import argparse
@@ -12,10 +13,10 @@ from pathlib import Path
 from ...evaluation import RESULTS
 from ...files import write_json
 from ...models import load_pipeline
-from . import model, reader, text_rendering
+from . import model, object_removal, reader, text_rendering
 
 # what a notebook tells of, measured with more examples than it could run: {name: function of pipeline and count}
-STUDIES = {"text-rendering": text_rendering.measure}
+STUDIES = {"object-removal": object_removal.measure, "text-rendering": text_rendering.measure}
 
 
 def main():
