@@ -4,11 +4,14 @@ Every case edits the same held-out pictures from the same noise, and all are jud
 the thing is to be gone with its shadow, nothing is to stand there instead, and the background is to go on.
 """
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import torch
 
 from ... import masks
-from ...evaluation import HELD_OUT, edit_examples, summarise
-from ..examples import example
+from ...evaluation import HELD_OUT, summarise
+from ..examples import Example, example
 from ..oracle import score_all, stands_in
 from ..reader import load_reader
 from ..reading import Reading, as_mask, as_pixels, grown, things_in
@@ -20,19 +23,39 @@ MARGIN = 4  # pixels of a mask around what it covers
 
 
 def measure(pipe, count):
-    """Removals by case: how often they succeed, how often something stands there instead, and how often that is a
-    thing of the kind that was to go.
+    """Removals by case: how often they succeed, how often something stands there instead, and how often that is of
+    the kind that was to go.
 
     count: examples of each case.
     """
     examples = [example("removal", seed, pipe.default_size) for seed in range(HELD_OUT, HELD_OUT + count)]
     figures = {}
-    for case, (mask_for, prompt_for, overrides_for) in CASES.items():
-        asked = [replace(each, mask=mask_for(each), prompt=prompt_for(each)) for each in examples]
-        results = [edit_examples(pipe, [each], **overrides_for(each))[0] for each in asked]
-        figures[case] = judged(examples, results)
-        print(case, figures[case]["success"], flush=True)
+    for name, case in CASES.items():
+        asked = [replace(each, mask=case.mask(each), prompt=case.prompt(each)) for each in examples]
+        negatives = [case.negative(each) for each in examples]
+        figures[name] = judged(examples, edit(pipe, asked, negatives, **case.settings))
+        print(name, figures[name]["success"], flush=True)
     return {"cases": figures}
+
+
+def edit(pipe, removals, negatives=None, batch=8, **overrides):
+    """The pipeline's answers with each example's mask and prompt as they are: an empty prompt stays empty.
+
+    negatives: one negative prompt for each; none by default. overrides: other arguments of the pipeline.
+    Returns PIL images.
+    """
+    negatives = negatives or [""] * len(removals)
+    results = []
+    for start in range(0, len(removals), batch):
+        part = removals[start : start + batch]
+        results += pipe(
+            [each.prompt for each in part],
+            image=[each.image for each in part],
+            mask_image=[each.mask for each in part],
+            generator=[torch.Generator("cpu").manual_seed(each.seed) for each in part],
+            **{**pipe.settings, "negative_prompt": negatives[start : start + batch], **overrides},
+        ).images
+    return results
 
 
 def judged(examples, results):
@@ -97,21 +120,34 @@ def boxed_without_shadow(removal):
     return around(thing_only(removal), 1)
 
 
-def plain(removal):
-    return {}
+def remove(removal):
+    return "remove"
 
 
-# {name: (the mask, the prompt, arguments of the pipeline), each a function of the example}
+def nothing(removal):
+    return ""
+
+
+def thing_words(removal):
+    return removal.thing.phrase
+
+
+@dataclass(frozen=True)
+class Case:
+    """One way to take things away: mask and prompts for an example, and further arguments of the pipeline."""
+
+    mask: Callable[[Example], object]
+    prompt: Callable[[Example], str]
+    negative: Callable[[Example], str] = nothing
+    settings: dict = field(default_factory=dict)
+
+
 CASES = {
-    "remove": (boxed, lambda removal: "remove", plain),
-    "empty prompt": (boxed, lambda removal: "", plain),
-    "background": (boxed, background_words, plain),
-    "background, negative": (
-        boxed,
-        background_words,
-        lambda removal: {"negative_prompt": removal.thing.phrase},
-    ),
-    "background, no guidance": (boxed, background_words, lambda removal: {"true_cfg_scale": 1.0}),
-    "empty prompt, outline": (outlined, lambda removal: "", plain),
-    "background, shadow left": (boxed_without_shadow, background_words, plain),
+    "remove": Case(boxed, remove),
+    "empty prompt": Case(boxed, nothing),
+    "background": Case(boxed, background_words),
+    "background, negative": Case(boxed, background_words, thing_words),
+    "background, no guidance": Case(boxed, background_words, settings={"true_cfg_scale": 1.0}),
+    "empty prompt, outline": Case(outlined, nothing),
+    "background, shadow left": Case(boxed_without_shadow, background_words),
 }
