@@ -3,6 +3,8 @@
 python -m onereward_nb.postcards.measure reader             # how well the oracle reads untouched renders
 python -m onereward_nb.postcards.measure postcard-fill      # VAE, guidance scale, success rate of each task
 python -m onereward_nb.postcards.measure text-rendering --examples 100   # notebook 02
+python -m onereward_nb.postcards.measure image-extend --examples 100     # notebook 04
+python -m onereward_nb.postcards.measure panorama --examples 100         # notebook 04
 python -m onereward_nb.postcards.measure object-removal --examples 100   # notebook 03
 """
 
@@ -13,10 +15,15 @@ from pathlib import Path
 from ...evaluation import RESULTS
 from ...files import write_json
 from ...models import load_pipeline
-from . import model, object_removal, reader, text_rendering
+from . import image_extend, model, object_removal, panorama, reader, text_rendering
 
 # what a notebook tells of, measured with more examples than it could run: {name: function of pipeline and count}
-STUDIES = {"object-removal": object_removal.measure, "text-rendering": text_rendering.measure}
+STUDIES = {
+    "image-extend": image_extend.measure,
+    "object-removal": object_removal.measure,
+    "panorama": panorama.measure,
+    "text-rendering": text_rendering.measure,
+}
 
 
 def main():
