@@ -2,6 +2,7 @@
 
 python -m onereward_nb.postcards.measure reader             # how well the oracle reads untouched renders
 python -m onereward_nb.postcards.measure postcard-fill      # VAE, guidance scale, success rate of each task
+python -m onereward_nb.postcards.measure image-fill --examples 100       # notebook 01
 python -m onereward_nb.postcards.measure text-rendering --examples 100   # notebook 02
 python -m onereward_nb.postcards.measure image-extend --examples 100     # notebook 04
 python -m onereward_nb.postcards.measure panorama --examples 100         # notebook 04
@@ -15,11 +16,12 @@ from pathlib import Path
 from ...evaluation import RESULTS
 from ...files import write_json
 from ...models import load_pipeline
-from . import image_extend, model, object_removal, panorama, reader, text_rendering
+from . import image_extend, image_fill, model, object_removal, panorama, reader, text_rendering
 
 # what a notebook tells of, measured with more examples than it could run: {name: function of pipeline and count}
 STUDIES = {
     "image-extend": image_extend.measure,
+    "image-fill": image_fill.measure,
     "object-removal": object_removal.measure,
     "panorama": panorama.measure,
     "text-rendering": text_rendering.measure,
