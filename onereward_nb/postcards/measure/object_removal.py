@@ -149,5 +149,6 @@ CASES = {
     "background, negative": Case(boxed, background_words, thing_words),
     "background, no guidance": Case(boxed, background_words, settings={"true_cfg_scale": 1.0}),
     "empty prompt, outline": Case(outlined, nothing),
+    "empty prompt, shadow left": Case(boxed_without_shadow, nothing),
     "background, shadow left": Case(boxed_without_shadow, background_words),
 }
