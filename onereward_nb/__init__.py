@@ -28,6 +28,7 @@ _HOME_OF = {
     "load_pipeline": "models",
     "player": "widgets.player",
     "run_task": "tasks",
+    "studio": "widgets.studio",
 }
 
 __all__ = sorted([*_MODULES, *_HOME_OF, "__version__"])
