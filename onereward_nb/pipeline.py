@@ -14,10 +14,10 @@ import torch
 from diffusers import FluxFillPipeline
 from diffusers.pipelines.flux.pipeline_output import FluxPipelineOutput
 
-from . import checks, preparation
+from . import checks, guidance, preparation
 from .images import picture_and_mask
 from .pasting import paste_back
-from .preparation import Prompt, Text
+from .preparation import Prompt
 
 
 class FluxFillCFGPipeline(FluxFillPipeline):
@@ -55,6 +55,7 @@ class FluxFillCFGPipeline(FluxFillPipeline):
         true_cfg_scale=None,
         true_cfg=None,
         batched_cfg=True,
+        guider=None,
         guidance_scale=None,
         strength=1.0,
         num_inference_steps=50,
@@ -88,6 +89,9 @@ class FluxFillCFGPipeline(FluxFillPipeline):
             true_cfg_scale: s in v = v_neg + s (v_pos - v_neg). Above 1 true CFG is on, and each step costs
                 two predictions. Default 1: off. `true_cfg` is OneReward's name for it.
             batched_cfg: both predictions in one batch; False makes one after the other, in half the memory.
+            guider: a rule of `diffusers.guiders` in place of plain true CFG: with an interval, CFG-Zero*, APG
+                and others. It has a scale of its own, and computes only the branches that a step needs, one
+                after the other.
             guidance_scale: the number that FLUX.1 [dev] models take as an input; not true CFG. By default 30
                 without true CFG (as FLUX.1-Fill wants it) and 1 with it (as OneReward does).
             strength: above 0, to 1: the share of the steps to run. Below 1 the picture itself shows through.
@@ -120,7 +124,9 @@ class FluxFillCFGPipeline(FluxFillPipeline):
             ValueError or TypeError that says what to do, before anything is computed.
         """
         true_cfg_scale = checks.true_cfg_scale(true_cfg_scale, true_cfg)
-        with_cfg = true_cfg_scale > 1
+        if guider is not None:
+            guidance.check(guider, true_cfg_scale)
+        with_cfg = guider is not None or true_cfg_scale > 1
         if guidance_scale is None:
             guidance_scale = 1.0 if with_cfg else 30.0
         if with_cfg and negative_prompt is None and negative_prompt_embeds is None:
@@ -166,6 +172,11 @@ class FluxFillCFGPipeline(FluxFillPipeline):
             )
             latents, positions = preparation.starting_latents(self, pixels, timesteps, *placed, latents)
             context = preparation.masked_picture(self, pixels, mask, *placed)
+            rule = guidance.unguided
+            if guider is not None:
+                rule = guidance.by(guider)
+            elif with_cfg:
+                rule = guidance.true_cfg(true_cfg_scale, batched_cfg)
             result = self._denoise(
                 latents,
                 context,
@@ -173,8 +184,7 @@ class FluxFillCFGPipeline(FluxFillPipeline):
                 timesteps,
                 positive,
                 negative,
-                true_cfg_scale,
-                batched_cfg,
+                rule,
                 callback_on_step_end,
                 callback_on_step_end_tensor_inputs,
             )
@@ -186,6 +196,33 @@ class FluxFillCFGPipeline(FluxFillPipeline):
             self.maybe_free_model_hooks()  # models go back and caches are emptied, after an error too
         return FluxPipelineOutput(images=result) if return_dict else (result,)
 
+    @torch.no_grad()
+    def encode(
+        self, prompt, prompt_2=None, negative_prompt=None, negative_prompt_2=None, max_sequence_length=None
+    ):
+        """Prompts as embeddings, to be kept and used for many edits: pipe(**pipe.encode("remove"), image=...).
+
+        The pictures are bit by bit those of the prompts themselves, and the text encoders are not run again.
+        Arguments as for a call. Returns a dictionary with the arguments prompt_embeds, pooled_prompt_embeds, and
+        with a negative prompt the two that begin with negative_.
+        """
+        sides = {"": Prompt(prompt, prompt_2)}
+        if negative_prompt is not None:
+            sides["negative_"] = Prompt(negative_prompt, negative_prompt_2)
+        kept = {}
+        for name, side in sides.items():
+            checks.prompt(side, name)
+            text, _ = preparation.encode_texts(
+                self,
+                side,
+                None,
+                checks.batch_size(prompts=side.given),
+                max_sequence_length,
+                self._execution_device,
+            )
+            kept |= {f"{name}prompt_embeds": text.embeds, f"{name}pooled_prompt_embeds": text.pooled}
+        return kept
+
     def _denoise(
         self,
         latents,
@@ -194,28 +231,30 @@ class FluxFillCFGPipeline(FluxFillPipeline):
         timesteps,
         positive,
         negative,
-        true_cfg_scale,
-        batched_cfg,
+        rule,
         callback,
         callback_tensors,
     ):
         """From noise to clean latents: predict the velocity, take a step along it, again and again.
 
         latents (batch, tokens, 64) and context (batch, tokens, 320), what is known of the picture, are
-        packed. Both `Text`s have `batch` rows; negative is None without true CFG.
+        packed. Both `Text`s have `batch` rows; negative is None without guidance, whose `rule` then needs
+        none.
         """
         times = timesteps.to(latents.dtype) / 1000
         text_positions = positions.new_zeros(positive.embeds.shape[1], 3)
-        guidance = None
+        embedded = None
         if self.transformer.config.guidance_embeds:
-            guidance = torch.full([1], self.guidance_scale, device=latents.device, dtype=torch.float32)
+            embedded = torch.full([1], self.guidance_scale, device=latents.device, dtype=torch.float32)
 
-        def velocity(tokens, text, time, branch):
+        def velocity(text, branch):
+            tokens = torch.cat((latents, context), dim=2)
+            tokens = tokens.repeat(len(text.embeds) // len(tokens), 1, 1)  # once for each branch in the batch
             with self.transformer.cache_context(branch):  # keeps the branches apart in diffusers' caches
                 return self.transformer(
                     hidden_states=tokens,
-                    timestep=time.expand(len(tokens)),
-                    guidance=None if guidance is None else guidance.expand(len(tokens)),
+                    timestep=times[step].expand(len(tokens)),
+                    guidance=None if embedded is None else embedded.expand(len(tokens)),
                     pooled_projections=text.pooled,
                     encoder_hidden_states=text.embeds,
                     txt_ids=text_positions,
@@ -224,23 +263,12 @@ class FluxFillCFGPipeline(FluxFillPipeline):
                     return_dict=False,
                 )[0]
 
-        def guided_velocity(tokens, time):
-            if negative is None:
-                return velocity(tokens, positive, time, "cond")
-            if batched_cfg:
-                both = Text(*map(torch.cat, zip(negative, positive, strict=True)))
-                v_neg, v_pos = velocity(torch.cat((tokens, tokens)), both, time, "both").chunk(2)
-            else:
-                v_neg = velocity(tokens, negative, time, "uncond")
-                v_pos = velocity(tokens, positive, time, "cond")
-            return v_neg + true_cfg_scale * (v_pos - v_neg)
-
         self._num_timesteps = len(timesteps)
         with self.progress_bar(total=len(timesteps)) as progress_bar:
             for step, timestep in enumerate(timesteps):
                 if self.interrupt:
                     break
-                v = guided_velocity(torch.cat((latents, context), dim=2), times[step])
+                v = rule(velocity, positive, negative, step, timesteps)
                 before = latents
                 latents = self.scheduler.step(v, timestep, before, return_dict=False)[0]
 
