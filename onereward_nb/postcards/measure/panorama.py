@@ -1,5 +1,7 @@
 """How errors add up when a picture is extended again and again."""
 
+from dataclasses import replace
+
 import numpy as np
 from PIL import ImageOps
 
@@ -10,50 +12,45 @@ from ..landscape import SUNS
 from ..reader import LAND, SIZE, load_reader
 from ..reading import Reading, as_pixels, connected, things_in
 from ..rendering import render
-from ..scenes import COLOURS, KINDS, LIGHTS, Thing, make_scene
+from ..scenes import COLOURS, KINDS, Thing, make_scene
 from .image_extend import mean
 from .reader import rate
 
 STEPS = 3
 PX = 48  # new pixels of each step
-BATCH = 10
+BATCH = 8
 DISC = 40  # pixels: a patch of the sun's colour that is larger is a sun
 
 
 def measure(pipe, count):
     """For each step: is the thing asked for there, and how far did the skyline move? And how many suns are there at the end?
 
-    count: panoramas, from the first held-out scenes on.
+    In the first step also with prompts that name the new thing alone. count: panoramas, from the first held-out
+    scenes on.
     """
     scenes = [make_scene(seed) for seed in range(HELD_OUT, HELD_OUT + count)]
     wishes = [wishes_for(scene) for scene in scenes]
-    pictures = [render(scene) for scene in scenes]
-    start = skylines(pictures)
-    apart = np.abs(start - skylines([ImageOps.mirror(picture) for picture in pictures]))
-    steps = []
+    pictures = starts = [render(scene) for scene in scenes]
+    skyline = skylines(starts)
+    planned, steps = scenes, []
     for step in range(STEPS):
-        for first in range(0, count, BATCH):
-            part = slice(first, first + BATCH)
-            prompts = [
-                in_scene(wish[step], scene) for wish, scene in zip(wishes[part], scenes[part], strict=True)
-            ]
-            seeds = [scene.seed + step * HELD_OUT for scene in scenes[part]]
-            pictures[part] = extend_right(pipe, pictures[part], prompts, PX, seeds)
-        found = new_things(pictures)
-        moved = np.abs(skylines(pictures) - start)
-        steps.append(
-            {
-                "thing asked for": rate(
-                    [wish[step] in things for wish, things in zip(wishes, found, strict=True)]
-                ),
-                "skyline moved, in pixels": mean(moved),
-            }
-        )
+        wanted = [wish[step] for wish in wishes]
+        planned = [moved_on(*each) for each in zip(planned, wanted, strict=True)]
+        pictures = extend(pipe, pictures, planned, step)
+        moved = np.abs(skylines(pictures) - skyline)
+        steps.append({"thing asked for": there(wanted, pictures), "skyline moved": mean(moved)})
+    alone = [replace(scene, things=()) for scene in scenes]
+    alone = [moved_on(scene, wish[0]) for scene, wish in zip(alone, wishes, strict=True)]
     suns = [count_suns(picture, scene.light) for picture, scene in zip(pictures, scenes, strict=True)]
+    ends_apart = np.abs(skyline - skylines([ImageOps.mirror(picture) for picture in starts]))
     return {
         "px": PX,
         "steps": steps,
-        "skyline between the ends of one postcard, in pixels": mean(apart),
+        "prompts of the first step": {
+            "whole window": steps[0]["thing asked for"],
+            "new thing alone": there([wish[0] for wish in wishes], extend(pipe, starts, alone, step=0)),
+        },
+        "skyline between the ends of one postcard": mean(ends_apart),
         "more than one sun": rate([number > 1 for number in suns]),
     }
 
@@ -65,10 +62,30 @@ def wishes_for(scene):
     return list(zip(kinds.tolist(), rng.choice(list(COLOURS), STEPS).tolist(), strict=True))
 
 
-def in_scene(wish, scene):
-    """The prompt for a thing in the ground and light of a scene."""
-    kind, colour = wish
-    return f"{Thing(kind, colour, 0, 0, 0).phrase} on {scene.ground} {LIGHTS[scene.light]}"
+def moved_on(scene, wish):
+    """What the next window is to show: the things of this one that are still in sight, and a new one on the right.
+
+    Good for its caption, not for drawing: the new thing has no size.
+    """
+    shift = PX / SIZE
+    in_sight = [replace(thing, x=thing.x - shift) for thing in scene.things if thing.x > shift]
+    return replace(scene, things=(*in_sight, Thing(*wish, x=1 - shift / 2, y=1, size=0)))
+
+
+def extend(pipe, pictures, planned, step):
+    """Pictures extended by PX, each with the caption of its planned scene as the prompt."""
+    longer = []
+    for first in range(0, len(pictures), BATCH):
+        part = slice(first, first + BATCH)
+        prompts = [scene.caption for scene in planned[part]]
+        seeds = [scene.seed + step * HELD_OUT for scene in planned[part]]
+        longer += extend_right(pipe, pictures[part], prompts, PX, seeds)
+    return longer
+
+
+def there(wanted, pictures):
+    """How often the thing asked for stands in the last PX columns."""
+    return rate([wish in things for wish, things in zip(wanted, new_things(pictures), strict=True)])
 
 
 def last_window(picture):
