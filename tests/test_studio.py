@@ -13,7 +13,7 @@ from traitlets import TraitError
 
 import onereward_nb as onr
 from onereward_nb import masks
-from onereward_nb.widgets import edits, shelf
+from onereward_nb.widgets import edits
 from onereward_nb.widgets import studio as module
 
 SOON = 60  # seconds; longer than anything takes on a busy machine
@@ -159,13 +159,13 @@ def test_cancel_stops_after_the_step_that_runs(studio, steps):
     with steps.held():
         studio.generate()
         steps.reached.wait(SOON)
-        assert not studio._buttons["cancel"].disabled
+        assert not studio.buttons["cancel"].disabled
         studio.cancel()
     studio.wait(SOON)
     assert steps.count == 1
     assert studio.result is None and studio.error is None
     assert studio.gallery.message == "Cancelled."
-    assert studio._buttons["cancel"].disabled
+    assert studio.buttons["cancel"].disabled
 
 
 def test_a_newer_edit_replaces_the_one_that_runs_and_those_that_wait(studio, pipe, image, mask, steps):
@@ -267,7 +267,7 @@ def test_an_error_nobody_foresaw_is_named(studio, pipe, monkeypatch):
 
 
 def test_what_a_button_cannot_do_shows_in_words(studio):
-    studio._buttons["export"].click()
+    studio.buttons["export"].click()
     assert studio.gallery.wrong and "Nothing is made yet" in studio.gallery.message
     with pytest.raises(ValueError, match="Nothing is made yet"):
         studio.use_as_input()
@@ -295,7 +295,7 @@ def test_one_click_brings_back_result_settings_picture_and_mask(studio, image, m
     studio._take({"task": "text", "prompt": "HI", "seed": 9})
     second = made(studio)
 
-    studio.gallery.set_state({"asked": [1, 0]})  # as the browser does it
+    studio.gallery._handle_custom_msg({"restore": 0}, [])  # as the browser does it
     assert same(studio.result, first) and studio.gallery.shown == 0
     assert (studio.task, studio.prompt, studio.seed) == ("fill", "a ball", 3)
     assert studio.editor.margins == (0, 0, 6, 0) and same(studio.editor.mask, drawn)
@@ -338,8 +338,9 @@ def test_the_cell_run_again_gives_the_same_studio(studio, pipe, image, mask):
     again = onr.studio(pipe, image.copy(), mask, live=False, **SETTINGS)
     assert again is studio
     assert again.prompt == "changed in the widget"
+    studio.seed = 7
     onr.studio(pipe, image, mask, live=False, **SETTINGS | {"prompt": "changed in the cell"})
-    assert studio.prompt == "changed in the cell"
+    assert (studio.prompt, studio.seed) == ("changed in the cell", 7)
     assert onr.studio(pipe, image.rotate(180)) is not studio
     studio.close()
     assert onr.studio(pipe, image, mask, live=False, **SETTINGS) is not studio
@@ -354,7 +355,10 @@ def restarted(monkeypatch, *args, **kwargs):
 def test_autosave_outlives_the_kernel(pipe, image, mask, tmp_path, monkeypatch):
     studio = onr.studio(pipe, image, mask, autosave=tmp_path / "kept", live=False, **SETTINGS)
     made(studio)
+    studio.editor.mask = None
     studio.use_as_input()
+    again = restarted(monkeypatch, pipe, image, mask, autosave=tmp_path / "kept")
+    assert same(again.editor.image, studio.result)
     studio.editor.margins = (0, 8, 0, 0)
     again = restarted(monkeypatch, pipe, image, mask, autosave=tmp_path / "kept", live=False, prompt="other")
     assert same(again.result, studio.result) and again.gallery.shown == 0
@@ -382,8 +386,7 @@ def test_a_full_disk_loses_no_result(pipe, image, mask, tmp_path, monkeypatch):
     def full(*args):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(shelf, "write", full)
-    monkeypatch.setattr(edits, "write", full)
+    monkeypatch.setattr("pathlib.Path.replace", full)
     studio.generate()
     with pytest.raises(OSError, match="could not be saved"):
         studio.wait(SOON)
@@ -433,10 +436,10 @@ def test_the_code_makes_the_same_picture(studio, pipe, margins):
     result = made(studio)
     studio.export()
     names = {"pipe": pipe}
-    *before, call = studio._code.value.split("\n\n")
+    *before, call = studio.code.value.split("\n\n")
     exec("\n\n".join(before), names)
     assert same(eval(call, names), result)
-    assert studio._code.layout.display != "none"
+    assert studio.code.layout.display != "none"
 
 
 # --- without a browser ---------------------------------------------------------------------------
@@ -455,7 +458,7 @@ def test_it_shows_a_described_picture_beside_the_widget(studio):
 
 
 def test_every_control_explains_itself(studio):
-    for control in [*studio._fields.values(), *studio._buttons.values(), studio._code]:
+    for control in [*studio.fields.values(), *studio.buttons.values(), studio.code]:
         explained = control.tooltip if control.has_trait("tooltip") else control.description_tooltip
         assert control.description and explained
 

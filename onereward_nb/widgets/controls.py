@@ -1,14 +1,49 @@
-"""The studio's controls: ipywidgets with a label, an explanation, and a place in the layout."""
+"""The studio's settings and buttons: ipywidgets with a label, an explanation, and a place in the layout."""
 
 import ipywidgets
+import traitlets
 
 from ..tasks import TASKS
 
-LARGEST_SEED = 2**31 - 1
+SETTINGS = ("task", "prompt", "seed", "negative_prompt", "true_cfg_scale", "num_inference_steps")
+
+LARGEST_SEED, LARGEST_SCALE = 2**31 - 1, 30
 MOST_STEPS, MOST_PICTURES = 200, 4
 
 
-def fields():
+class Controls(ipywidgets.VBox):
+    """All settings as traits, each in step with the control that shows it; laid out around the pictures."""
+
+    task = traitlets.Enum(list(TASKS), "fill")
+    prompt = traitlets.Unicode("")
+    negative_prompt = traitlets.Unicode("")
+    true_cfg_scale = traitlets.Float(1.0, min=1, max=LARGEST_SCALE)
+    num_inference_steps = traitlets.Int(28, min=1, max=MOST_STEPS)
+    seed = traitlets.Int(0, min=0, max=LARGEST_SEED)
+    roll = traitlets.Bool(False)
+    pictures = traitlets.Int(1, min=1, max=MOST_PICTURES)
+    live = traitlets.Bool(False)
+
+    def __init__(self, editor, gallery):
+        self.fields, self.buttons, self.code = _fields(), _buttons(), _code()
+        super().__init__(_laid_out(editor, gallery, self.fields | self.buttons, self.code))
+        self.add_class("onr-studio")
+        for name, field in self.fields.items():
+            traitlets.link((self, name), (field, "value"))
+        self.observe(lambda _: self._hint(), "task")
+        self._hint()
+
+    @property
+    def settings(self):
+        """The arguments of `run_task` that stand in the controls."""
+        return {name: getattr(self, name) for name in SETTINGS}
+
+    def _hint(self):
+        task = TASKS[self.task]
+        self.fields["prompt"].placeholder = task.prompt or task.does
+
+
+def _fields():
     """One control for each setting, by the setting's name."""
     words = {"continuous_update": False}  # when they are complete: on Enter, or when the focus leaves
     return {
@@ -28,7 +63,7 @@ def fields():
             "What to steer away from; used where true CFG is above 1",
         ),
         "true_cfg_scale": _field(
-            ipywidgets.BoundedFloatText(min=1, max=30, step=0.5),
+            ipywidgets.BoundedFloatText(min=1, max=LARGEST_SCALE, step=0.5),
             "True CFG",
             "How strongly to follow the prompt; 1 is off and takes half the time",
         ),
@@ -56,7 +91,7 @@ def fields():
     }
 
 
-def buttons():
+def _buttons():
     """The buttons by their names."""
     return {
         "generate": _button("Generate", "play", "Make the picture", button_style="primary"),
@@ -71,7 +106,7 @@ def buttons():
     }
 
 
-def code_area():
+def _code():
     """Where the code of an edit stands, hidden at first."""
     area = _field(
         ipywidgets.Textarea(rows=14), "Code", "Copy this into a cell: with `pipe`, it makes the same picture"
@@ -81,9 +116,8 @@ def code_area():
     return area
 
 
-def laid_out(editor, gallery, fields, buttons, code):
+def _laid_out(editor, gallery, named, code):
     """All of it from top to bottom: what to paint, how, where and its result, the code."""
-    named = fields | buttons
     rows = [
         ["task", "prompt", "generate", "cancel", "live"],
         ["negative_prompt", "true_cfg_scale", "num_inference_steps", "seed", "roll", "pictures"],

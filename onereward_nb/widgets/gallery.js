@@ -20,10 +20,7 @@ function showResult(stage, html) {
 function thumbnail({ src, label }, number, model) {
   const button = element("button", { type: "button", title: `Back to: ${label}`, "aria-label": `Back to: ${label}` });
   button.append(element("img", { src, alt: "" }));
-  button.addEventListener("click", () => {
-    model.set("asked", [model.get("asked")[0] + 1, number]);
-    model.save_changes();
-  });
+  button.addEventListener("click", () => model.send({ restore: number }));
   return button;
 }
 

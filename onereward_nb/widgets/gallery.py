@@ -2,6 +2,8 @@
 
 import base64
 import io
+import threading
+from contextlib import contextmanager
 from pathlib import Path
 
 import anywidget
@@ -22,7 +24,9 @@ class Gallery(anywidget.AnyWidget):
         message: a line below the picture; `wrong` if it says what went wrong.
         progress: 0 to 1 while an edit runs, -1 otherwise.
         shown: the number of the result on show, from 0; -1 for none.
-        asked: (count, number): counts clicks, and says which result was clicked.
+
+    A click on a result of the history comes as the message {"restore": number}, see `on_msg`. All methods may
+    be called in any thread.
     """
 
     _esm = Path(__file__).with_name("gallery.js")
@@ -32,7 +36,6 @@ class Gallery(anywidget.AnyWidget):
     wrong = traitlets.Bool(False).tag(sync=True)
     progress = traitlets.Float(-1, max=1).tag(sync=True)
     shown = traitlets.Int(-1).tag(sync=True)
-    asked = traitlets.Tuple(traitlets.Int(), traitlets.Int(), default_value=(0, -1)).tag(sync=True)
 
     _html = traitlets.Unicode("").tag(sync=True)  # the slider
     _forming = traitlets.Unicode("").tag(sync=True)  # the address of a picture, with the picture inside
@@ -40,24 +43,25 @@ class Gallery(anywidget.AnyWidget):
 
     def __init__(self):
         self.edits, self.edit = [], None
+        self._one_thread = threading.RLock()
         super().__init__()
 
     def say(self, message, wrong=False):
         """Show a line of words, and that nothing runs."""
-        with self.hold_sync():
+        with self._together():
             self.message, self.wrong = message, wrong
             self.progress, self._forming = -1, ""
 
     def forms(self, message, progress, picture=None):
         """Show how far an edit is. picture: what it looks like by now, None for no news."""
-        with self.hold_sync():
+        with self._together():
             self.message, self.wrong, self.progress = message, False, progress
             if picture is not None:
                 self._forming = _address(picture, FORMING)
 
     def add(self, edit):
         """Put a new result on show, and into the history."""
-        with self.hold_sync():
+        with self._together():
             if len(self.edits) == HISTORY:
                 self.edits.pop(0)
                 self._thumbnails = self._thumbnails[1:]
@@ -69,9 +73,15 @@ class Gallery(anywidget.AnyWidget):
     def show(self, edit):
         """Put a result of the history on show."""
         self.edit = edit
-        with self.hold_sync():
+        with self._together():
             self.shown = self.edits.index(edit)
             self._html, self._forming = compare(edit.image, edit.result).html, ""
+
+    @contextmanager
+    def _together(self):
+        """What changes in here is sent as one message."""
+        with self._one_thread, self.hold_sync():
+            yield
 
 
 def _address(picture, side):

@@ -17,13 +17,16 @@ class Shelf:
     def __init__(self, folder, picture):
         self.folder = Path(folder) / hashlib.sha256(picture.tobytes()).hexdigest()[:8]
         self._picture, self._mask = self.folder / "picture.png", self.folder / "mask.png"
+        self._kept = picture.tobytes()  # writing a large picture takes long: only when it is another
 
     def keep(self, editor):
         """Write what the editor holds. OSError, in words, if that fails."""
         left, top, right, bottom = editor.margins
         picture = editor.image
         picture = picture.crop((left, top, picture.width - right, picture.height - bottom))
-        self._explained(lambda: write(self._picture, lambda path: picture.save(path, "PNG")))
+        if picture.tobytes() != self._kept:
+            self._explained(lambda: write(self._picture, lambda path: picture.save(path, "PNG")))
+            self._kept = picture.tobytes()
         self._explained(lambda: editor.save(self._mask))
 
     def keep_edit(self, edit):

@@ -13,15 +13,12 @@ import secrets
 from contextlib import contextmanager
 from functools import partial
 
-import ipywidgets
-import traitlets
-
 from .. import masks
 from ..environment import frozen
 from ..grids import grid
 from ..images import as_mask, upright
-from ..tasks import TASKS
-from . import controls, edits
+from . import edits
+from .controls import SETTINGS, Controls
 from .editor import MaskEditor
 from .edits import Edit
 from .gallery import HISTORY, Gallery
@@ -31,11 +28,9 @@ from .shelf import Shelf
 LIVE_PARAMETERS = 50e6  # of a transformer small enough to be tried live
 LIVE_SECONDS = 1.5  # the longest edit that still feels live
 EXPORTS = "studio"  # the folder that Export writes to, unless autosave names one
-SETTINGS = ("task", "prompt", "seed", "negative_prompt", "true_cfg_scale", "num_inference_steps")
-
 VIEW = "application/vnd.jupyter.widget-view+json"
 
-_studios = {}  # those of this session; ipywidgets keeps every widget alive, too
+_studios = {}  # those of this session, by pipeline, folder and picture; ipywidgets keeps all widgets, too
 
 
 def studio(pipe, image, mask=None, autosave=None, **settings):
@@ -66,12 +61,12 @@ def studio(pipe, image, mask=None, autosave=None, **settings):
     known = _studios.get(key)
     if known is None or known.comm is None:  # closed
         known = _studios[key] = Studio(pipe, picture, autosave, start)
-    elif start != known.started_with:
+    else:
         known.start_with(start)
     return known
 
 
-class Studio(ipywidgets.VBox):
+class Studio(Controls):
     """The widget that `studio` makes.
 
     Attributes:
@@ -88,32 +83,16 @@ class Studio(ipywidgets.VBox):
         error: the exception that ended the last edit, None if it went well. Its words show in the widget.
     """
 
-    task = traitlets.Enum(list(TASKS), "fill")
-    prompt = traitlets.Unicode("")
-    negative_prompt = traitlets.Unicode("")
-    true_cfg_scale = traitlets.Float(1.0, min=1, max=30)
-    num_inference_steps = traitlets.Int(28, min=1, max=controls.MOST_STEPS)
-    seed = traitlets.Int(0, min=0, max=controls.LARGEST_SEED)
-    roll = traitlets.Bool(False)
-    pictures = traitlets.Int(1, min=1, max=controls.MOST_PICTURES)
-    live = traitlets.Bool(False)
-
     _ipython_display_ = None  # that of ipywidgets 7 would leave out the still picture
 
     def __init__(self, pipe, image, autosave=None, start=None):
         self.editor, self.gallery = MaskEditor(image), Gallery()
         self.error = None
-        self._pipe = pipe
+        self._pipe, self._given = pipe, {}
         self._worker = Worker(self._failed)
         self._shelf = Shelf(autosave, image) if autosave and not frozen() else None
-        self._fields, self._buttons, self._code = controls.fields(), controls.buttons(), controls.code_area()
         self._answers = False  # whether live mode answers to changes
-        super().__init__(
-            controls.laid_out(self.editor, self.gallery, self._fields, self._buttons, self._code)
-        )
-        self.add_class("onr-studio")
-        for name, field in self._fields.items():
-            traitlets.link((self, name), (field, "value"))
+        super().__init__(self.editor, self.gallery)
         self._take({name: pipe.settings[name] for name in SETTINGS if name in pipe.settings})
         self._tries_live = self.live = _is_small(pipe)
         self.start_with(start or {})
@@ -125,12 +104,12 @@ class Studio(ipywidgets.VBox):
     # --- from Python -----------------------------------------------------------------------------
 
     def start_with(self, values):
-        """Take starting values: settings by their names, and the mask."""
-        for name in set(values) - set(self._fields) - {"mask"}:
-            raise TypeError(f"The studio has no setting {name!r}: it has {', '.join(self._fields)} and mask.")
-        self.started_with = values
+        """Take the starting values that changed since the last time: settings by their names, and the mask."""
+        for name in set(values) - set(self.fields) - {"mask"}:
+            raise TypeError(f"The studio has no setting {name!r}: it has {', '.join(self.fields)} and mask.")
         self._tries_live = self._tries_live and "live" not in values
-        self._take(values)
+        self._take({name: value for name, value in values.items() if self._given.get(name) != value})
+        self._given = values
 
     @property
     def history(self):
@@ -164,8 +143,7 @@ class Studio(ipywidgets.VBox):
             raise self.error
 
     def restore(self, number):
-        """Show a result of the history again, with its picture, mask and settings. number: from 0; -1 is the
-        newest."""
+        """Show a result of the history again, with its picture, mask and settings. number: as in a list."""
         edit = self.history[number]
         with self._worker.cancel(), self._unanswered():
             self.editor.image, self.editor.margins = edit.picture, edit.margins
@@ -177,8 +155,9 @@ class Studio(ipywidgets.VBox):
     def use_as_input(self):
         """Go on editing with the picture on show, and with an empty mask."""
         result = self._made().result
-        with self._unanswered():
+        with self._worker.cancel(), self._unanswered():
             self.editor.image, self.editor.mask = result, None
+            self._rest("Now the result is the input. Mask what is to change next.")
 
     def export(self):
         """Write the picture on show, its settings, mask and input, and show the code that makes it again.
@@ -186,8 +165,8 @@ class Studio(ipywidgets.VBox):
         They go to the autosave folder, or to one named "studio". Returns the path of the picture.
         """
         edit = self._made()
-        self._code.value = edit.code(self._shelf.folder if self._shelf else EXPORTS)
-        self._code.layout.display = ""
+        self.code.value = edit.code(self._shelf.folder if self._shelf else EXPORTS)
+        self.code.layout.display = ""
         self.gallery.say(f"Written: {edit.path.as_posix()}, and beside it its mask and input.")
         return edit.path
 
@@ -214,15 +193,14 @@ class Studio(ipywidgets.VBox):
     # --- the edit in the background --------------------------------------------------------------
 
     def _begin(self):
-        settings = {name: getattr(self, name) for name in SETTINGS}
         editor = self.editor
         new = [
-            Edit(editor.image, editor.mask, settings | {"seed": self.seed + i}, editor.margins)
+            Edit(editor.image, editor.mask, self.settings | {"seed": self.seed + i}, editor.margins)
             for i in range(self.pictures)
         ]
         with self._worker.start(partial(self._make, new)):
             self.error = None
-            self._buttons["cancel"].disabled = False
+            self.buttons["cancel"].disabled = False
             self.gallery.forms("Starting …", 0)
 
     def _make(self, new, wanted):
@@ -247,9 +225,9 @@ class Studio(ipywidgets.VBox):
     def _rest(self, message, wrong=False):
         """Nothing is being made: say what became of it."""
         self.gallery.say(message, wrong)
-        self._buttons["cancel"].disabled = True
+        self.buttons["cancel"].disabled = True
         for name in ("use", "export"):
-            self._buttons[name].disabled = self.edit is None
+            self.buttons[name].disabled = self.edit is None
 
     def _failed(self, error):
         self.error = error
@@ -271,14 +249,12 @@ class Studio(ipywidgets.VBox):
             "export": self.export,
         }
         for name, action in actions.items():
-            self._buttons[name].on_click(lambda _, action=action: self._attempt(action))
-        self.gallery.observe(lambda change: self._attempt(partial(self.restore, change.new[1])), "asked")
-        self.observe(lambda _: self._hint(), "task")
-        self._hint()
+            self.buttons[name].on_click(lambda _, action=action: self._attempt(action))
+        self.gallery.on_msg(lambda _, said, __: self._attempt(partial(self.restore, said["restore"])))
         self.observe(self._answer, [*SETTINGS, "live"])
         self.editor.observe(self._answer, "mask")
         if self._shelf:
-            self.editor.observe(lambda _: self._attempt(partial(self._shelf.keep, self.editor)), "mask")
+            self.editor.observe(lambda _: self._attempt(partial(self._shelf.keep, self.editor)), "rev")
 
     def _attempt(self, action):
         """Do what was asked for in the browser. Errors show in the widget, where a log would swallow them."""
@@ -286,10 +262,6 @@ class Studio(ipywidgets.VBox):
             action()
         except Exception as error:
             self._failed(error)
-
-    def _hint(self):
-        task = TASKS[self.task]
-        self._fields["prompt"].placeholder = task.prompt or task.does
 
     def _take(self, values):
         """Set settings, and the mask, without an answer from live mode."""
