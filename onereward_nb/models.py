@@ -31,6 +31,7 @@ _ONEREWARD = {
 }
 # postcard-fill learned the empty prompt as the unconditional branch; "nsfw" is a word it has never read
 _POSTCARD = {**_ONEREWARD, "negative_prompt": "", "num_inference_steps": 28}
+_DISTILLED = {"guidance_scale": 4.0, "num_inference_steps": 28}
 
 _FLUX_REPOSITORY = "black-forest-labs/FLUX.1-Fill-dev"
 _ONEREWARD_REPOSITORY = "bytedance-research/OneReward"
@@ -69,8 +70,8 @@ class Model:
         return files
 
 
-def _postcard(name, does, **more):
-    return Model(name, does, "postcard-fill", settings=_POSTCARD, default_size=128, **more)
+def _postcard(name, does, settings=_POSTCARD, **more):
+    return Model(name, does, "postcard-fill", settings=settings, default_size=128, **more)
 
 
 def _onereward(name, does, subfolder, **more):
@@ -89,6 +90,12 @@ MODELS = Catalogue(
     "model",
     [
         _postcard("postcard-fill", "the small fill model of the Postcard world"),
+        _postcard(
+            "postcard-fill-distilled",
+            "the same, with true CFG distilled into one prediction",
+            transformer=("postcard-fill-distilled", "transformer"),
+            settings=_DISTILLED,
+        ),
         _postcard(
             "postcard-fill-onereward",
             "the same after OneReward RL, Algorithm 1",

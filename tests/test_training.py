@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from diffusers import FluxFillPipeline
 from PIL import Image
 from safetensors.torch import load_file
 
@@ -20,7 +21,7 @@ from onereward_nb.grids import grid
 from onereward_nb.postcards import make_scene
 from onereward_nb.postcards.architecture import make_text_encoders, make_transformer, make_vae
 from onereward_nb.postcards.rendering import silhouette
-from onereward_nb.postcards.train import data, fill, run
+from onereward_nb.postcards.train import data, distilled, fill, run
 from onereward_nb.tasks import TASKS
 
 
@@ -282,6 +283,77 @@ def test_the_saved_model_opens_with_diffusers_and_reads_prompts_as_in_training(v
     ):
         assert name == same_name and opened.dtype == torch.float32
         assert torch.equal(trained.to(torch.bfloat16), opened.to(torch.bfloat16)), name
+
+
+# --- distillation ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def distillation():
+    """A random teacher, its student, and a batch."""
+    torch.manual_seed(11)
+    teacher = fill.FillLoss(make_transformer(), *make_text_encoders())
+    for parameter in teacher.transformer.parameters():  # which starts with zeros in many places
+        torch.nn.init.normal_(parameter, std=0.05)
+    _, bits = random_masks(3, seed=11)
+    prompts = ["a red ball", 'the words "HI"', ""]
+    batch = {
+        "latents": torch.randn(3, 64, 64),
+        "masked_latents": torch.randn(3, 64, 64),
+        "masks": fill.pack_masks(torch.from_numpy(bits)),
+        "clip_tokens": fill.tokenize(prompts, with_bos=True).long(),
+        "t5_tokens": fill.tokenize(prompts, with_bos=False).long(),
+        "positions": FluxFillPipeline._prepare_latent_image_ids(1, 8, 8, "cpu", torch.float32),
+    }
+    return teacher, distilled.make_student(teacher.transformer), batch
+
+
+def test_a_student_starts_as_its_teacher_whatever_the_scale(distillation):
+    teacher, student, batch = distillation
+    noisy, sigma, _ = fill.add_noise(batch["latents"])
+    texts = teacher.read(batch)
+    taught = fill.predict(teacher.transformer, noisy, sigma, batch, *texts)
+    for scale in (1.0, 4.0, 8.0):
+        told = fill.predict(student, noisy, sigma, batch, *texts, torch.full((3,), scale))
+        torch.testing.assert_close(told, taught, atol=1e-5, rtol=1e-4)
+
+
+def test_the_target_is_the_teachers_true_cfg(distillation):
+    teacher, _, batch = distillation
+    noisy, sigma, _ = fill.add_noise(batch["latents"])
+    scale = torch.tensor([1.0, 3.0, 8.0])
+    target, _ = distilled.guided_velocity(
+        teacher, distilled.empty_prompt(teacher), noisy, sigma, batch, scale
+    )
+    empty = batch | {
+        name: ids[2:].expand(3, -1) for name, ids in batch.items() if name in ("clip_tokens", "t5_tokens")
+    }
+    with torch.no_grad():
+        v_pos, v_neg = (
+            fill.predict(teacher.transformer, noisy, sigma, batch, *teacher.read(prompts))
+            for prompts in (batch, empty)
+        )
+    expected = torch.stack([(1 - s) * n + s * p for s, p, n in zip(scale, v_pos, v_neg, strict=True)])
+    torch.testing.assert_close(target, expected, atol=1e-5, rtol=1e-4)
+    assert (target[1] - v_pos[1]).abs().max() > 1e-4
+
+
+def test_the_student_learns_and_the_teacher_does_not(distillation):
+    teacher, student, batch = distillation
+    before = [parameter.clone() for parameter in teacher.parameters()]
+    model = distilled.DistillationLoss(student, teacher)
+    assert {name.partition(".")[0] for name, _ in model.named_parameters()} == {"student"}
+    optimizer = torch.optim.AdamW(model.parameters(), 1e-3)
+    losses = []
+    for _ in range(12):
+        torch.manual_seed(12)
+        loss = model(batch)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.7 * losses[0]
+    assert all(torch.equal(old, new) for old, new in zip(before, teacher.parameters(), strict=True))
 
 
 # --- runs ------------------------------------------------------------------------------------------

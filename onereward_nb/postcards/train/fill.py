@@ -44,24 +44,42 @@ class FillLoss(nn.Module):
         batch: packed latents and masked latents (b, 64, 64), packed masks (b, 64, 256), tokens (b, 32) of
             both encoders, positions (64, 3).
         """
-        latents = batch["latents"]
-        # noise levels as in SD3, arXiv 2403.03206
-        sigma = torch.randn(len(latents), device=latents.device).sigmoid()
-        noise = torch.randn_like(latents)
-        noisy = torch.lerp(latents, noise, sigma[:, None, None])
-        velocity = self.transformer(
-            hidden_states=torch.cat([noisy, batch["masked_latents"], batch["masks"]], dim=-1),
-            timestep=sigma,
-            encoder_hidden_states=self.t5(batch["t5_tokens"]).last_hidden_state,
-            pooled_projections=self.clip(batch["clip_tokens"]).pooler_output,
-            txt_ids=torch.zeros(MAX_LENGTH, 3, device=latents.device),
-            img_ids=batch["positions"],
-        ).sample
-        # (b, 64, 4): the error of each latent pixel, and the share of it that is masked
-        error = (velocity.float() - (noise - latents)).square().unflatten(-1, (16, 4)).mean(dim=2)
-        masked = batch["masks"].unflatten(-1, (8, 8, 4)).mean(dim=(2, 3))
-        inside, outside = weighted_mean(error, masked), weighted_mean(error, 1 - masked)
-        return (INSIDE_SHARE * inside + (1 - INSIDE_SHARE) * outside).mean()
+        noisy, sigma, velocity = add_noise(batch["latents"])
+        predicted = predict(self.transformer, noisy, sigma, batch, *self.read(batch))
+        return masked_error(predicted, velocity, batch["masks"])
+
+    def read(self, batch):
+        """The prompts of a batch as the transformer takes them: of each token (b, 32, 128), and whole (b, 96)."""
+        return self.t5(batch["t5_tokens"]).last_hidden_state, self.clip(batch["clip_tokens"]).pooler_output
+
+
+def add_noise(latents):
+    """Noisy latents, their noise levels sigma (b,), drawn as in SD3, arXiv 2403.03206, and their velocity."""
+    sigma = torch.randn(len(latents), device=latents.device).sigmoid()
+    noise = torch.randn_like(latents)
+    return torch.lerp(latents, noise, sigma[:, None, None]), sigma, noise - latents
+
+
+def predict(transformer, noisy, sigma, batch, embeddings, pooled, guidance=None):
+    """The velocity (b, 64, 64) that a transformer predicts; guidance: scales (b,) for a distilled one."""
+    return transformer(
+        hidden_states=torch.cat([noisy, batch["masked_latents"], batch["masks"]], dim=-1),
+        timestep=sigma,
+        guidance=guidance,
+        encoder_hidden_states=embeddings,
+        pooled_projections=pooled,
+        txt_ids=torch.zeros(MAX_LENGTH, 3, device=noisy.device),
+        img_ids=batch["positions"],
+    ).sample
+
+
+def masked_error(predicted, velocity, masks):
+    """The mean squared error of velocities (b, 64, 64), the most of it from what is masked."""
+    # (b, 64, 4): the error of each latent pixel, and the share of it that is masked
+    error = (predicted.float() - velocity).square().unflatten(-1, (16, 4)).mean(dim=2)
+    masked = masks.unflatten(-1, (8, 8, 4)).mean(dim=(2, 3))
+    inside, outside = weighted_mean(error, masked), weighted_mean(error, 1 - masked)
+    return (INSIDE_SHARE * inside + (1 - INSIDE_SHARE) * outside).mean()
 
 
 def weighted_mean(values, weights):
@@ -201,19 +219,14 @@ def save_pipeline(model, vae, folder):
         write_json(path, json.loads(path.read_text()) | {"dtype": "float32"})
 
 
-def main():
-    parser = arguments(__doc__, scenes=24000, batch=64, lr=1e-3)
-    parser.add_argument("--vae", type=Path, required=True, help="folder of the trained VAE")
-    parser.add_argument("--start-from", type=Path, help="folder of a pipeline whose weights to train on")
-    parser.add_argument("--first-seed", type=int, default=100_000, help="seed of the first training scene")
-    args = parser.parse_args()
-    run = Run(args)
+def train(run, model, sample):
+    """Take steps until the stretch is over. Returns the model, bare and averaged.
+
+    model: a loss of batches as draw_batch makes them. sample: as for Run.prepare.
+    """
+    args = run.args
     data = prepare_data(args, run)
     positions = FluxFillPipeline._prepare_latent_image_ids(1, 8, 8, run.device, torch.float32)
-    networks = (
-        trained_networks(args.start_from) if args.start_from else (make_transformer(), *make_text_encoders())
-    )
-    model = FillLoss(*networks).to(run.device)
     if run.device.type == "cuda":
         # with these two kernels on, the backward pass met an illegal memory access (torch 2.11, H100)
         torch.backends.cuda.enable_cudnn_sdp(False)
@@ -224,13 +237,26 @@ def main():
     ]
     decayed = [p for p in model.parameters() if not any(p is q for q in kept_apart)]
     groups = [{"params": decayed, "weight_decay": 0.01}, {"params": kept_apart, "weight_decay": 0.0}]
-    optimizer = torch.optim.AdamW(groups, args.lr, betas=(0.9, 0.95))
-    run.prepare(model, optimizer, partial(sample, model, args.vae, run.device))
+    run.prepare(model, torch.optim.AdamW(groups, args.lr, betas=(0.9, 0.95)), sample)
     while run.share < 1:
         with run.accelerator.autocast():
             loss = run.model(draw_batch(data, args.batch, positions))
         run.optimize(loss)
-    model = run.finish()
+    return run.finish()
+
+
+def main():
+    parser = arguments(__doc__, scenes=24000, batch=64, lr=1e-3)
+    parser.add_argument("--vae", type=Path, required=True, help="folder of the trained VAE")
+    parser.add_argument("--start-from", type=Path, help="folder of a pipeline whose weights to train on")
+    parser.add_argument("--first-seed", type=int, default=100_000, help="seed of the first training scene")
+    args = parser.parse_args()
+    run = Run(args)
+    networks = (
+        trained_networks(args.start_from) if args.start_from else (make_transformer(), *make_text_encoders())
+    )
+    model = FillLoss(*networks).to(run.device)
+    model = train(run, model, partial(sample, model, args.vae, run.device))
     if run.accelerator.is_main_process:
         save_pipeline(model, args.vae, args.out / "postcard-fill")
         print(f"pipeline written to {args.out / 'postcard-fill'}")
