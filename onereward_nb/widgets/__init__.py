@@ -1,1 +1,1 @@
-"""What answers to the reader in a notebook: the mask editor, the before/after slider, the step player."""
+"""What answers to the reader in a notebook: the mask editor, the studio, the before/after slider, the player."""

@@ -111,7 +111,6 @@ def _code():
     area = _field(
         ipywidgets.Textarea(rows=14), "Code", "Copy this into a cell: with `pipe`, it makes the same picture"
     )
-    area.add_class("onr-code")
     area.layout.display = "none"
     return area
 
