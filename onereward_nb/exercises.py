@@ -245,7 +245,8 @@ def check_replacement(image, example, wanted):
     cleared = changed & ~reading.grown(found[0].region, 3)
     body = reading.grown(stood, 1)
     for part, name, advice in (
-        (body, f"{old.kind} or its edge", "grow the mask"),
+        (stood, old.kind, "grow the mask"),
+        (body & ~stood, f"{old.kind}'s soft edge", "grow the mask"),
         (~body, f"{old.kind}'s shadow", "mask the shadow too"),
     ):
         if (left := 1 - gone(now, before, without, cleared & part)) > 0.3:
