@@ -62,9 +62,14 @@ def judged(examples, results):
     """The scores of some removals, and what stands there instead."""
     judges = [replace(each, mask=around(changes(each))) for each in examples]
     kinds = stands_instead(judges, results)
+    same = [kind == each.thing.kind for kind, each in zip(kinds, examples, strict=True)]
     return summarise(score_all(judges, results)) | {
         "something there": rate([kind is not None for kind in kinds]),
-        "same kind": rate([kind == each.thing.kind for kind, each in zip(kinds, examples, strict=True)]),
+        "same kind": rate(same),
+        "same kind by kind": {
+            kind: rate([hit for hit, each in zip(same, examples, strict=True) if each.thing.kind == kind])
+            for kind in sorted({each.thing.kind for each in examples})
+        },
     }
 
 
