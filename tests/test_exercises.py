@@ -3,7 +3,7 @@
 import pytest
 
 from onereward_nb import masks, postcards
-from onereward_nb.exercises import check_edit, check_mask
+from onereward_nb.exercises.edits import check_edit, check_mask
 
 
 @pytest.fixture(scope="module")

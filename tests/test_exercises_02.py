@@ -8,7 +8,8 @@ from solutions import solve
 
 import onereward_nb as onr
 from onereward_nb import closeup, masks, postcards
-from onereward_nb.exercises import check_edit, check_mask, check_pick, check_places
+from onereward_nb.exercises.edits import check_edit, check_mask
+from onereward_nb.exercises.text_rendering import check_pick, check_places
 from onereward_nb.postcards.comparing import edit_distance
 from onereward_nb.postcards.measure.text_rendering import letter_height, read_words, shrunk
 from onereward_nb.postcards.reader import load_reader

@@ -10,7 +10,7 @@ from solutions import solve
 
 import onereward_nb as onr
 from onereward_nb import masks, postcards
-from onereward_nb.exercises import check_chooser, check_cover, check_removal
+from onereward_nb.exercises.object_removal import check_chooser, check_cover, check_removal
 from onereward_nb.postcards.measure.object_removal import (
     CASES,
     around,

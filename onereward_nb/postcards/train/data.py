@@ -29,7 +29,7 @@ def scene_edits(seed):
     (2048,) of packed bits, and its prompt.
     """
     rng = np.random.default_rng([seed, 5])
-    scene = make_scene(seed, ("sign",) if rng.random() < 0.55 else ())
+    scene = make_scene(seed, ("sign",) if rng.random() < 0.5 else ())
     pictures, edits = [render(scene, SIZE)], []
     for _ in range(MASKS_PER_SCENE):
         mask, prompt = captioned_mask(scene, rng)
@@ -49,10 +49,10 @@ def captioned_mask(scene, rng):
     """A mask, and what it hides in words."""
     signs = [thing for thing in scene.things if thing.kind == "sign"]
     draw = rng.random()
-    if signs and draw < 0.45:
+    if signs and draw < 0.2:
         sign = signs[rng.integers(len(signs))]
         return face_mask(sign, SIZE, rng), words_prompt(sign)
-    if scene.things and draw < 0.74:
+    if scene.things and draw < 0.52:
         thing = scene.things[rng.integers(len(scene.things))]
         shape = silhouette(thing, SIZE, shadow_of=scene if rng.random() < 0.75 else None)
         return hands.around(shape, rng), thing.phrase
