@@ -7,6 +7,7 @@ python -m onereward_nb.postcards.measure text-rendering --examples 100   # noteb
 python -m onereward_nb.postcards.measure image-extend --examples 100     # notebook 04
 python -m onereward_nb.postcards.measure panorama --examples 100         # notebook 04
 python -m onereward_nb.postcards.measure object-removal --examples 100   # notebook 03
+python -m onereward_nb.postcards.measure guidance --examples 200         # notebook 07: hours on a CPU, minutes on a GPU
 """
 
 import argparse
@@ -16,10 +17,11 @@ from pathlib import Path
 from ...evaluation import RESULTS
 from ...files import write_json
 from ...models import load_pipeline
-from . import image_extend, image_fill, model, object_removal, panorama, reader, text_rendering
+from . import guidance, image_extend, image_fill, model, object_removal, panorama, reader, text_rendering
 
 # what a notebook tells of, measured with more examples than it could run: {name: function of pipeline and count}
 STUDIES = {
+    "guidance": guidance.measure,
     "image-extend": image_extend.measure,
     "image-fill": image_fill.measure,
     "object-removal": object_removal.measure,
@@ -36,22 +38,26 @@ def main():
     parser.add_argument("--examples", type=int, default=200, help="held-out examples of each case")
     parser.add_argument("--tuning-examples", type=int, default=100, help="of each task and guidance scale")
     parser.add_argument("--model", default="postcard-fill", help="the pipeline of a study")
+    parser.add_argument("--device", help="cpu, cuda or mps; by default the best there is")
     parser.add_argument("--out", type=Path, help="JSON file to write")
     args = parser.parse_args()
     if args.what == "reader":
         figures = reader.measure(args.examples)
     elif args.what in STUDIES:
-        figures = {"model": args.model, **STUDIES[args.what](quiet_pipeline(args.model), args.examples)}
+        figures = {
+            "model": args.model,
+            **STUDIES[args.what](quiet_pipeline(args.model, args.device), args.examples),
+        }
     else:
-        figures = model.measure(quiet_pipeline(args.what), args.examples, args.tuning_examples)
+        figures = model.measure(quiet_pipeline(args.what, args.device), args.examples, args.tuning_examples)
     out = args.out or RESULTS / f"{'postcard-' * (args.what == 'reader')}{args.what}.json"
     command = " ".join(["python -m onereward_nb.postcards.measure", *sys.argv[1:]])
     write_json(out, {"command": command, **figures})
     print(f"written to {out}")
 
 
-def quiet_pipeline(name):
-    pipe = load_pipeline(name)
+def quiet_pipeline(name, device):
+    pipe = load_pipeline(name, device=device)
     pipe.set_progress_bar_config(disable=True)
     return pipe
 
