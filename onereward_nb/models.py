@@ -29,9 +29,10 @@ _ONEREWARD = {
     "guidance_scale": 1.0,
     "num_inference_steps": 50,
 }
-# postcard-fill learned the empty prompt as the unconditional branch; "nsfw" is a word it has never read
-_POSTCARD = {**_ONEREWARD, "negative_prompt": "", "num_inference_steps": 28}
-_DISTILLED = {"guidance_scale": 4.0, "num_inference_steps": 28}
+# postcard-fill learned the empty prompt as the unconditional branch; "nsfw" is a word it has never read. It follows
+# words closely already: more guidance than 2 makes it no better (assets/results/postcard-fill.json)
+_POSTCARD = {**_ONEREWARD, "true_cfg_scale": 2.0, "negative_prompt": "", "num_inference_steps": 28}
+_DISTILLED = {"guidance_scale": 2.0, "num_inference_steps": 28}
 
 _FLUX_REPOSITORY = "black-forest-labs/FLUX.1-Fill-dev"
 _ONEREWARD_REPOSITORY = "bytedance-research/OneReward"

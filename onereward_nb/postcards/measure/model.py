@@ -14,7 +14,7 @@ from ..reading import spell
 from ..rendering import render
 from .reader import rate, right_letters
 
-SCALES = (1.0, 2.0, 3.0, 4.0, 6.0)
+SCALES = (1.0, 1.5, 2.0, 3.0, 4.0)
 
 
 def measure(pipe, count, tuning_count):

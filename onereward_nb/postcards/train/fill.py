@@ -217,6 +217,10 @@ def save_pipeline(model, vae, folder):
         # stored in bf16, opened in float32 as diffusers opens the rest
         path = folder / encoder / "config.json"
         write_json(path, json.loads(path.read_text()) | {"dtype": "float32"})
+    path = folder / "transformer" / "config.json"
+    config = json.loads(path.read_text())
+    config.pop("_name_or_path", None)  # the folder that training started from, on this machine
+    write_json(path, config)
 
 
 def train(run, model, sample):
