@@ -4,6 +4,8 @@ Algorithm 1 and Algorithm 2 of the paper. The rewarded picture comes from one st
 (Xu et al., arXiv 2304.05977), and there is no KL term: what keeps the policy from pleasing the reward model by
 nonsense is the bound on the reward, the single step, and the average of the weights.
 
+An iteration, all of it:
+
     algorithm = Algorithm1(pipe, reward_model)
     optimizer = algorithm.make_optimizer()
     for _ in range(iterations):
@@ -118,15 +120,19 @@ class Algorithm1(nn.Module):
 
     def forward(self, c):
         """The loss J on conditions c, and the mean reward in each dimension, {dimension: tensor without gradient}."""
+        # two different noises, and the step that is to have the gradient
         e1, e2 = self.rollout.noise(c), self.rollout.noise(c)
         t = draw_one(self.settings.gradient_steps)
 
+        # the reference denoises all the way
         with self.using(self.reference), torch.no_grad():
             x_ref = self.rollout.pictures(self.rollout.denoise(e1, c), c)
 
+        # the policy denoises down to t without gradient, and from there predicts x0 in one step with it
         x_t = self.rollout.denoise(e2, c, until=t)
         x_theta = self.rollout.pictures(self.rollout.predict_clean(x_t, c, t), c)
 
+        # how sure is the reward model, in each dimension, that the policy's picture is the better one?
         losses, rewards = [], {}
         for dimension in TASKS[c.task].dimensions:
             p = self.reward(x_theta, x_ref, task=c.task, dimension=dimension, prompt=c.prompts)

@@ -1,9 +1,8 @@
 """Train the fill model by OneReward's Algorithm 1 or 2:
-python -m onereward_nb.postcards.train onereward --algorithm 1 --reward assets/models/postcard-reward \
-    --start-from assets/models/postcard-fill --iterations 400 --out runs/onereward
+python -m onereward_nb.postcards.train onereward --algorithm 2 --reward assets/models/postcard-reward --out runs/onereward
 
-Measures by the oracle as it goes, on tuning seeds. What it keeps in the end is the average of the weights that
-scored best there.
+The oracle measures as it goes, on tuning seeds. What is kept in the end is the average of the weights that scored
+best there: only the transformer, or with --lora only the LoRA.
 """
 
 import sys
@@ -16,13 +15,15 @@ from tempfile import TemporaryDirectory
 
 import torch
 
-from ...evaluation import TUNING, evaluate
+from ...evaluation import TUNING, edit_examples, summarise
 from ...files import write_json
 from ...lora import add_lora, save_lora
 from ...models import MODELS, models_folder
 from ...pipeline import FluxFillCFGPipeline
 from ...rl import TASK_SHARES, Algorithm1, Algorithm2, Settings
 from ...rollout import joined, prepare
+from ..examples import example
+from ..oracle import score_all
 from ..showcase import showcase
 from .data import draw_in_parallel, task_edit
 from .rewarded import RewardedRun
@@ -80,14 +81,20 @@ def train(args, reward_model):
     )  # each process has scenes of its own
     edits = {task: draw_edits(pipe, task, range(first, first + args.scenes)) for task in args.tasks}
     folder = args.out / NAMES[args.algorithm]
-    count = args.tuning_examples
+    examples = {
+        task: [example(task, seed) for seed in range(TUNING, TUNING + args.tuning_examples)]
+        for task in args.tasks
+    }
 
     def by_average(make):
         with algorithm.using(algorithm.ema):
             return make()
 
     def measure():
-        return {task: evaluate(pipe, task, count, TUNING, batch=count) for task in args.tasks}
+        return {
+            task: summarise(score_all(some, edit_examples(pipe, some, batch=len(some))))
+            for task, some in examples.items()
+        }
 
     def keep():
         save_lora(pipe, folder) if args.lora else save_transformer(pipe, folder / "transformer")
@@ -121,7 +128,7 @@ def settings(args):
 def options():
     """The command line of this script."""
     ours = Settings()
-    parser = arguments(__doc__, scenes=2000, batch=64, lr=ours.learning_rate)
+    parser = arguments(__doc__, scenes=1000, batch=64, lr=ours.learning_rate)
     parser.add_argument("--algorithm", type=int, choices=ALGORITHMS, default=1)
     parser.add_argument("--reward", required=True, help="name or folder of the reward model")
     parser.add_argument("--start-from", type=Path, help="folder of the pipeline to train")
@@ -129,7 +136,7 @@ def options():
     parser.add_argument("--iterations", type=int, default=400, help="of the whole run, in all its stretches")
     parser.add_argument("--lora", type=int, default=0, metavar="RANK", help="train a LoRA; 0: all weights")
     parser.add_argument("--first-seed", type=int, default=500_000, help="seed of the first training scene")
-    parser.add_argument("--measure-every", type=int, default=50, help="iterations between measurements")
+    parser.add_argument("--measure-every", type=int, default=100, help="iterations between measurements")
     parser.add_argument("--tuning-examples", type=int, default=24, help="of each task, in a measurement")
     parser.add_argument("--bound", type=float, default=ours.bound, help="of the reward: lambda")
     parser.add_argument("--t-range", type=float, nargs=2, default=ours.t_range, help="shares of the schedule")

@@ -31,7 +31,7 @@ class RewardedRun(Run):
     def prepare(self, algorithm, measure, keep, sample=None):
         """Hand the algorithm to Accelerate; resume where there is a checkpoint.
 
-        measure: makes the figures of the average, {task: as `evaluation.evaluate` returns}. keep: writes the average
+        measure: makes the figures of the average, {task: as `evaluation.summarise` returns}. keep: writes the average
             to where it ships from. sample: as for any Run.
         """
         self.measure, self.keep = measure, keep
