@@ -17,6 +17,7 @@ _MODULES = {
     "pipeline",
     "plots",
     "postcards",
+    "rl",
     "tasks",
 }
 _HOME_OF = {

@@ -44,6 +44,18 @@ def true_cfg(scale, batched=True):
     return rule
 
 
+def one_sided(scale):
+    """True CFG whose gradient passes through the prompt's prediction alone: the negative one is a constant."""
+
+    def rule(velocity, positive, negative, step, timesteps):
+        with torch.no_grad():
+            v_neg = velocity(negative, "pred_uncond")
+        v_pos = velocity(positive, "pred_cond")
+        return v_neg + scale * (v_pos - v_neg)
+
+    return rule
+
+
 def by(guider):
     """The rule of one of `diffusers.guiders`, which says each step which predictions it needs."""
 

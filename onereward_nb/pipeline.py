@@ -39,6 +39,7 @@ class FluxFillCFGPipeline(FluxFillPipeline):
         {"true_cfg_scale": 4.0, "negative_prompt": "nsfw", "guidance_scale": 1.0, "num_inference_steps": 50}
     )
     default_size = 1024
+    _joint_attention_kwargs = None  # until a call sets it: prompts can be encoded before the first one
 
     @torch.no_grad()
     def __call__(
@@ -242,26 +243,11 @@ class FluxFillCFGPipeline(FluxFillPipeline):
         none.
         """
         times = timesteps.to(latents.dtype) / 1000
-        text_positions = positions.new_zeros(positive.embeds.shape[1], 3)
-        embedded = None
-        if self.transformer.config.guidance_embeds:
-            embedded = torch.full([1], self.guidance_scale, device=latents.device, dtype=torch.float32)
 
         def velocity(text, branch):
-            tokens = torch.cat((latents, context), dim=2)
-            tokens = tokens.repeat(len(text.embeds) // len(tokens), 1, 1)  # once for each branch in the batch
-            with self.transformer.cache_context(branch):  # keeps the branches apart in diffusers' caches
-                return self.transformer(
-                    hidden_states=tokens,
-                    timestep=times[step].expand(len(tokens)),
-                    guidance=None if embedded is None else embedded.expand(len(tokens)),
-                    pooled_projections=text.pooled,
-                    encoder_hidden_states=text.embeds,
-                    txt_ids=text_positions,
-                    img_ids=positions,
-                    joint_attention_kwargs=self.joint_attention_kwargs,
-                    return_dict=False,
-                )[0]
+            return self.velocity(
+                latents, context, positions, times[step], text, self.guidance_scale, branch=branch
+            )
 
         self._num_timesteps = len(timesteps)
         with self.progress_bar(total=len(timesteps)) as progress_bar:
@@ -285,6 +271,36 @@ class FluxFillCFGPipeline(FluxFillPipeline):
                     positive = positive._replace(embeds=changed.get("prompt_embeds", positive.embeds))
                 progress_bar.update()
         return latents
+
+    def velocity(self, latents, context, positions, time, text, guidance_scale=1.0, branch="pred_cond"):
+        """The velocity (branches * batch, tokens, 64) that the transformer predicts, noise minus clean latents.
+
+        latents (batch, tokens, 64), context (batch, tokens, 320), positions (tokens, 3): as for the loop.
+        time: sigma as the schedule has it, 0 to 1, a tensor of no dimensions.
+        text: a `Text` of `batch` rows, or of several branches' one after the other.
+        guidance_scale: for models that take it as an input; others ignore it.
+        branch: a name that keeps the branches apart in diffusers' caches.
+        Gradients pass through, as for `decode`.
+        """
+        tokens = torch.cat((latents, context), dim=2)
+        tokens = tokens.repeat(len(text.embeds) // len(tokens), 1, 1)  # once for each branch in the batch
+        guidance_input = None
+        if self.transformer.config.guidance_embeds:
+            guidance_input = torch.full(
+                [len(tokens)], guidance_scale, device=tokens.device, dtype=torch.float32
+            )
+        with self.transformer.cache_context(branch):
+            return self.transformer(
+                hidden_states=tokens,
+                timestep=time.expand(len(tokens)),
+                guidance=guidance_input,
+                pooled_projections=text.pooled,
+                encoder_hidden_states=text.embeds,
+                txt_ids=positions.new_zeros(text.embeds.shape[1], 3),
+                img_ids=positions,
+                joint_attention_kwargs=self.joint_attention_kwargs,
+                return_dict=False,
+            )[0]
 
     def decode(self, latents, height, width):
         """Packed latents (batch, tokens, 64) as pictures (batch, 3, height, width) from 0 to 1.

@@ -174,6 +174,12 @@ def test_encoding_one_prompt_leaves_the_negative_one_out(pipe):
     assert len(kept["prompt_embeds"]) == len(kept["pooled_prompt_embeds"]) == 2
 
 
+def test_prompts_can_be_encoded_before_the_first_edit(pipe, tiny_folder):
+    fresh = FluxFillCFGPipeline.from_pretrained(tiny_folder)
+    for name, tensor in fresh.encode("a ball").items():
+        assert torch.equal(tensor, pipe.encode("a ball")[name])
+
+
 # --- step caches ------------------------------------------------------------------------------------
 
 

@@ -8,8 +8,9 @@ from multiprocessing import get_context
 import numpy as np
 from PIL import Image, ImageFilter
 
+from ...tasks import TASKS
 from .. import hands
-from ..examples import face_mask, words_prompt
+from ..examples import example, face_mask, words_prompt
 from ..rendering import render, silhouette
 from ..scenes import LIGHTS, make_scene
 
@@ -59,6 +60,12 @@ def captioned_mask(scene, rng):
     if draw < 0.95:
         return hands.margins(SIZE, hands.random_sides(rng)), scene.caption
     return empty_place(scene, rng)
+
+
+def task_edit(task, seed):
+    """An example of a task without its truth, for reinforcement learning: picture, mask (arrays) and prompt."""
+    edit = example(task, seed, SIZE)
+    return np.asarray(edit.image), np.asarray(edit.mask), TASKS[task].prompt_for(edit.prompt)
 
 
 def empty_place(scene, rng):

@@ -64,7 +64,10 @@ class Run:
         self.sample = sample
         self.model, self.optimizer = self.accelerator.prepare(model, optimizer)
         self.bare_model = self.accelerator.unwrap_model(self.model)
-        self.average = [parameter.detach().clone() for parameter in self.bare_model.parameters()]
+        self.trained = {
+            name: weight for name, weight in self.bare_model.named_parameters() if weight.requires_grad
+        }
+        self.average = self.start_average()
         if self.accelerator.is_main_process:
             size = sum(mean.numel() for mean in self.average) / 1e6
             processes = self.accelerator.num_processes
@@ -79,7 +82,7 @@ class Run:
 
     def optimize(self, loss):
         """One step of the optimiser and of the weights' average. Stops with words at a loss not finite."""
-        rate = self.args.lr * min(1, (self.step + 1) / self.warmup, max(0.0, 3 * (1 - self.share)) + 1e-3)
+        rate = self.learning_rate()
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.accelerator.backward(loss)
@@ -87,10 +90,9 @@ class Run:
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         self.step += 1
-        decay = min(0.9995, self.step / (self.step + 10))
-        torch._foreach_lerp_(self.average, list(self.bare_model.parameters()), 1 - decay)
+        self.move_average()
         self.losses.append(loss.detach())
-        self.share = self.elapsed / (60 * self.args.minutes)
+        self.share = self.part_over()
         if self.accelerator.num_processes > 1:
             self.share = broadcast(torch.tensor(self.share, device=self.device)).item()
         now = time.monotonic()
@@ -101,6 +103,24 @@ class Run:
         if due:
             self.saved = now
             self.save()
+
+    def learning_rate(self):
+        return self.args.lr * min(1, (self.step + 1) / self.warmup, max(0.0, 3 * (1 - self.share)) + 1e-3)
+
+    def start_average(self):
+        return [weight.detach().clone() for weight in self.trained.values()]
+
+    def move_average(self):
+        decay = min(0.9995, self.step / (self.step + 10))
+        torch._foreach_lerp_(self.average, list(self.trained.values()), 1 - decay)
+
+    def more_state(self):
+        """Further tensors that a checkpoint must hold, by names of their own: resuming fills them."""
+        return {}
+
+    def part_over(self):
+        """How much of the stretch is over, from 0 to 1."""
+        return self.elapsed / (60 * self.args.minutes)
 
     def report(self):
         """A line of progress: the mean loss since the last one."""
@@ -128,33 +148,35 @@ class Run:
                 flush=True,
             )
 
-    def stop(self, why):
-        raise FloatingPointError(
-            f"{why} at step {self.step}: resume from {self.args.out} with a smaller --lr"
-        )
+    def stop(self, why, error=FloatingPointError):
+        raise error(f"{why} at step {self.step}: resume from {self.args.out} with a smaller --lr")
 
     def finish(self):
         """Save the checkpoint and put the averaged weights into the model, which is returned bare."""
         self.report()
         self.save()
         with torch.no_grad():
-            for parameter, mean in zip(self.bare_model.parameters(), self.average, strict=True):
-                parameter.copy_(mean)
+            for weight, mean in zip(self.trained.values(), self.average, strict=True):
+                weight.copy_(mean)
         return self.bare_model
+
+    def check_weights(self):
+        if not all(torch.isfinite(weight).all() for weight in self.trained.values()):
+            self.stop("weights are not finite")
 
     def save(self):
         """Write the checkpoint and the log; weights that are not finite never replace good ones."""
-        if not all(torch.isfinite(parameter).all() for parameter in self.bare_model.parameters()):
-            self.stop("weights are not finite")
+        self.check_weights()
         if not self.accelerator.is_main_process:
             return
         tensors = {"random": torch.get_rng_state()}
         if self.device.type == "cuda":
             tensors["random_cuda"] = torch.cuda.get_rng_state(self.device)
-        for (name, parameter), mean in zip(self.bare_model.named_parameters(), self.average, strict=True):
-            tensors |= {f"model.{name}": parameter, f"average.{name}": mean}
-            for key, value in self.optimizer.state.get(parameter, {}).items():
+        for (name, weight), mean in zip(self.trained.items(), self.average, strict=True):
+            tensors |= {f"model.{name}": weight, f"average.{name}": mean}
+            for key, value in self.optimizer.state.get(weight, {}).items():
                 tensors[f"optimizer.{key}.{name}"] = value
+        tensors |= self.more_state()
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
         notes = {"step": self.step, "minutes": self.trained_before + self.elapsed / 60, "log": self.log}
         write(
@@ -170,12 +192,14 @@ class Run:
         path = self.args.out / "checkpoint.safetensors"
         tensors = load_file(path)
         notes = read_notes(path)
-        for (name, parameter), mean in zip(self.bare_model.named_parameters(), self.average, strict=True):
-            parameter.data.copy_(tensors[f"model.{name}"])
+        for (name, weight), mean in zip(self.trained.items(), self.average, strict=True):
+            weight.data.copy_(tensors[f"model.{name}"])
             mean.copy_(tensors[f"average.{name}"])
             for key in ("step", "exp_avg", "exp_avg_sq"):
                 if (tensor := tensors.get(f"optimizer.{key}.{name}")) is not None:
-                    self.optimizer.state[parameter][key] = tensor.to("cpu" if key == "step" else self.device)
+                    self.optimizer.state[weight][key] = tensor.to("cpu" if key == "step" else self.device)
+        for name, tensor in self.more_state().items():
+            tensor.copy_(tensors[name])
         self.step = self.first_step = notes["step"]
         self.trained_before, self.log = notes["minutes"], notes["log"]
         torch.manual_seed(self.args.seed + self.accelerator.process_index + 1000 * self.step)
