@@ -39,6 +39,7 @@ class FluxFillCFGPipeline(FluxFillPipeline):
         {"true_cfg_scale": 4.0, "negative_prompt": "nsfw", "guidance_scale": 1.0, "num_inference_steps": 50}
     )
     default_size = 1024
+    _joint_attention_kwargs = None  # diffusers sets it in a call; `encode` may come before the first
 
     @torch.no_grad()
     def __call__(
