@@ -47,7 +47,7 @@ def test_the_density_is_that_of_noisy_points(mixture, generator, sigma):
 
 @pytest.mark.parametrize("sigma", LEVELS)
 def test_the_velocity_is_the_mean_of_noise_minus_clean(mixture, generator, sigma):
-    clean, noise = mixture.draw(1_000_000, generator), toy.normal(1_000_000, generator)
+    clean, noise = mixture.draw(300_000, generator), toy.normal(300_000, generator)
     noisy = (1 - sigma) * clean + sigma * noise
     for place in noisy[:4]:
         near = (noisy - place).square().sum(1) < 0.05**2
@@ -87,10 +87,10 @@ def test_the_density_follows_the_flow(mixture, generator):
 
 
 def test_the_flow_brings_noise_to_the_mixture(mixture, generator):
-    arrived = toy.flow(mixture.velocity, toy.normal(20_000, generator), torch.linspace(1, 0, 201))
-    drawn = mixture.draw(20_000, generator)
-    assert_close(arrived.mean(0), drawn.mean(0), rtol=0, atol=0.04)
-    assert_close(arrived.T.cov(), drawn.T.cov(), rtol=0, atol=0.04)
+    arrived = toy.flow(mixture.velocity, toy.normal(10_000, generator), torch.linspace(1, 0, 81))
+    drawn = mixture.draw(10_000, generator)
+    assert_close(arrived.mean(0), drawn.mean(0), rtol=0, atol=0.06)
+    assert_close(arrived.T.cov(), drawn.T.cov(), rtol=0, atol=0.06)
     densities = [mixture.log_density(points).exp().mean().item() for points in (arrived, drawn)]
     assert densities[0] == pytest.approx(densities[1], rel=0.03)
 
