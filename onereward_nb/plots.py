@@ -1,4 +1,4 @@
-"""Pictures and plots in one style: grids of pictures, curves, bars with intervals, radar charts.
+"""Pictures and plots in one style: grids of pictures, curves, bars with intervals, radar charts, clouds of points.
 
 Each function returns a `Picture`, which a notebook shows when it is the last value of a cell. What is stored
 there is one small PNG of at most 256 colours, with alternative text.
@@ -12,9 +12,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
-from .grids import INK, Picture, grid
+from .grids import FRAME, INK, Picture, grid
 
-__all__ = ["COLOURS", "Picture", "bars", "curves", "grid", "radar"]
+__all__ = ["COLOURS", "Picture", "bars", "curves", "grid", "radar", "scatter"]
 
 # The colours of Okabe and Ito, which colour-blind readers can tell apart; markers for who sees none
 COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000"]
@@ -121,28 +121,71 @@ def radar(series, title=None, top=1.0, alt=None):
         return finish(alt or _in_words("Radar chart", series, ", ".join(dimensions), title), series)
 
 
+def scatter(panels, x, y, under=None, title=None, alt=None):
+    """Clouds of points in panels side by side, on the same axes, as long as both.
+
+    Args:
+        panels: {panel: {label: points}}, points an array (count, 2).
+        x, y: labels of the axes, with units.
+        under: {label: points}, one cloud that lies pale under those of every panel, to compare with.
+        title, alt: as for `curves`.
+
+    Returns:
+        A `Picture`, 800 pixels wide.
+    """
+    labels = list(dict.fromkeys(label for clouds in panels.values() for label in clouds))
+    colours = dict(zip(labels, COLOURS, strict=False))
+    pale = [(label, np.asarray(points), FRAME) for label, points in (under or {}).items()]
+    panels = {
+        name: pale + [(label, np.asarray(points), colours.get(label)) for label, points in it.items()]
+        for name, it in panels.items()
+    }
+    extent = np.ptp(np.concatenate([points for clouds in panels.values() for _, points, _ in clouds]), axis=0)
+    height = (8 / len(panels) - 0.6) * extent[1] / extent[0] + 1.5  # inches, of them words above and below
+    names = [*(under or {}), *labels]
+    with _axes(title, panels=list(panels), size=(8, height)) as (axes, finish):
+        for one, clouds in zip(axes, panels.values(), strict=True):
+            for label, points, colour in clouds:
+                one.scatter(*points.T, s=3, color=colour, label=label, linewidths=0)
+            one.set(xlabel=x, aspect="equal")
+        axes[0].set(ylabel=y)
+        what = f"{title or f'{y} over {x}'}: {', '.join(panels)}"
+        return finish(alt or _in_words("Clouds of points", names, what, None), names)
+
+
 @contextmanager
-def _axes(title, grid_axis="both", projection=None):
-    """Axes in our style, and a function (alt, series) that makes a `Picture` of them."""
+def _axes(title, grid_axis="both", projection=None, panels=None, size=(6.4, 4)):
+    """Axes in our style, and a function (alt, series) that makes a `Picture` of them.
+
+    panels: the titles of several axes side by side, which share their limits; then a list of axes is given.
+    size: width and height in inches of 100 pixels.
+    """
     with matplotlib.rc_context(STYLE):
         # Without pyplot nothing is left behind that a notebook would show a second time.
-        figure = Figure(figsize=(6.4, 4), layout="constrained")
-        axes = figure.subplots(subplot_kw={"projection": projection})
-        axes.grid(False)
-        axes.grid(True, axis=grid_axis)
-        axes.set_title(title or "", loc="left")
+        figure = Figure(figsize=size, layout="constrained")
+        titles = panels or [title]
+        axes = figure.subplots(
+            1, len(titles), sharex=True, sharey=True, squeeze=False, subplot_kw={"projection": projection}
+        )[0]
+        for one, name in zip(axes, titles, strict=True):
+            one.grid(False)
+            one.grid(True, axis=grid_axis)
+            one.set_title(name or "", loc="left")
+        if panels and title:
+            figure.suptitle(title, x=0.01, ha="left", size=11)
 
         def finish(alt, series):
             if len(series) > len(COLOURS):
                 raise ValueError(f"{len(series)} series cannot be told apart: show at most {len(COLOURS)}.")
             if len(series) > 1:
-                by_label = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
-                figure.legend(by_label.values(), by_label.keys(), loc="outside lower left", ncols=4)
+                by_label = dict(zip(*reversed(axes[-1].get_legend_handles_labels()), strict=True))
+                marked = {"markerscale": 4} if panels else {}  # points of a cloud are too small to tell
+                figure.legend(by_label.values(), by_label, loc="outside lower left", ncols=4, **marked)
             buffer = io.BytesIO()
             figure.savefig(buffer, format="png")
             return Picture(Image.open(buffer).convert("RGB"), alt)
 
-        yield axes, finish
+        yield axes if panels else axes[0], finish
 
 
 def _in_words(kind, series, what, title):

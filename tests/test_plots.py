@@ -12,6 +12,7 @@ SCORES = {
     "base": {"fill": 0.9, "text": 0.8, "removal": 0.1},
     "after RL": {"fill": 0.9, "text": 0.8, "removal": 0.6},
 }
+CLOUDS = {"red": np.random.default_rng(0).normal(size=(300, 2)) * (3, 1), "blue": np.eye(2)}
 
 
 def picture(width=128, height=128, colour=(200, 30, 30)):
@@ -81,8 +82,11 @@ def test_what_cannot_be_shown_is_refused_with_words(call, message):
         lambda: plots.bars(SCORES, "success rate"),
         lambda: plots.bars({"a": {"x": (0.5, 0.4, 0.6)}}, "success rate"),
         lambda: plots.radar(SCORES),
+        lambda: plots.scatter(
+            {"scale 1": CLOUDS, "scale 4": CLOUDS}, "x", "y", under={"true": CLOUDS["red"]}
+        ),
     ],
-    ids=["grid", "curves", "bars", "interval", "radar"],
+    ids=["grid", "curves", "bars", "interval", "radar", "scatter"],
 )
 def draw(request):
     return request.param
@@ -116,9 +120,28 @@ def test_the_same_bytes_come_out_each_time(draw):
     assert draw().png() == draw().png()
 
 
+def test_panels_share_their_limits_and_the_shape_of_the_clouds():
+    near, far = np.zeros((1, 2)), np.array([[0.0, 0.0], [4.0, 1.0]])
+    sheet = np.asarray(plots.scatter({"a": {"p": near}, "b": {"p": far}}, "x", "y").image, int)
+    blue = np.abs(sheet - (0x00, 0x72, 0xB2)).max(axis=2) < 30
+    left, right = (np.argwhere(half) for half in np.array_split(blue[: sheet.shape[0] - 60], 2, axis=1))
+    assert np.ptp(left, axis=0).max() < 6  # one point in the first panel
+    assert abs(left[:, 0].mean() - right[:, 0].max()) < 6  # at the same height as its like in the second
+    rise, run = np.ptp(right, axis=0)
+    assert run / rise == pytest.approx(4, rel=0.15)
+
+
+def test_clouds_beyond_the_colours_are_refused():
+    with pytest.raises(ValueError, match="cannot be told apart"):
+        plots.scatter({"a": {str(i): np.eye(2) for i in range(8)}}, "x", "y")
+
+
 def test_alternative_text_names_what_is_shown():
     assert plots.bars(SCORES, "success rate").alt == (
         "Bars: success rate for fill, text, removal. base, after RL."
+    )
+    assert plots.scatter({"scale 4": CLOUDS}, "x", "y", under={"true": np.eye(2)}).alt == (
+        "Clouds of points: y over x: scale 4. true, red, blue."
     )
     assert plots.grid([picture()] * 2, ["before", "after"]).alt == "Pictures: before; after"
     assert plots.grid(picture(), alt="a red square").alt == "a red square"
