@@ -17,6 +17,7 @@ _MODULES = {
     "pipeline",
     "plots",
     "postcards",
+    "reward",
     "tasks",
 }
 _HOME_OF = {
@@ -26,6 +27,7 @@ _HOME_OF = {
     "TASKS": "tasks",
     "compare": "widgets.compare",
     "load_pipeline": "models",
+    "load_reward_model": "reward",
     "player": "widgets.player",
     "run_task": "tasks",
     "studio": "widgets.studio",
