@@ -109,3 +109,35 @@ def positions(head, first_grid, between, second_grid, tail, device=None):
             parts.append(start + torch.stack([torch.zeros_like(rows), rows, columns]).flatten(1))
             start += max(grid)
     return torch.cat(parts, dim=1)
+
+
+def read(model, head, first, between, second, tails):
+    """What the language model makes of two pictures and the text around them.
+
+    Args:
+        model: a Qwen2_5_VLForConditionalGeneration.
+        head, between: token ids of the text before and between the pictures, 1-D.
+        first, second: what was seen of each picture: tokens (n, t, width), and their grid (rows, columns).
+        tails: token ids of the text after them, (n, length).
+
+    Returns:
+        The last hidden state of each token of the tails, (n, length, width).
+    """
+    embed = model.get_input_embeddings()
+    count, length = tails.shape
+    text = [embed(ids).expand(count, -1, -1) for ids in (head, between)]
+    after = embed(tails)
+    pictures = [tokens.to(after.dtype) for tokens, _ in (first, second)]
+    places = positions(len(head), first[1], len(between), second[1], length, device=tails.device)
+    hidden = model.model.language_model(
+        inputs_embeds=torch.cat([text[0], pictures[0], text[1], pictures[1], after], dim=1),
+        position_ids=places[:, None].expand(-1, count, -1),
+        use_cache=False,
+    ).last_hidden_state
+    return hidden[:, -length:]
+
+
+def yes_chance(model, hidden, yes_no):
+    """P(Yes) against No, from the hidden state (n, width) of the token that they follow: (n,), float32."""
+    yes, no = model.lm_head(hidden)[:, list(yes_no)].float().unbind(dim=1)
+    return (yes - no).sigmoid()

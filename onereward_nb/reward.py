@@ -28,7 +28,7 @@ from .environment import progress
 from .hub import ModelUnavailable
 from .images import as_array
 from .models import MODELS, default_dtype, models_folder, obstacle_to
-from .queries import answers, padded, positions, query, script
+from .queries import answers, padded, query, read, script, yes_chance
 from .tasks import TASKS, run_task
 from .vision import see
 
@@ -235,38 +235,6 @@ class RewardModel:
         head, between, tails = (each.to(device) for each in (*scripts[0][:2], tails))
         hidden = read(self.model, head, first, between, second, tails)
         return yes_chance(self.model, hidden[torch.arange(len(tails)), ends], self.yes_no)
-
-
-def read(model, head, first, between, second, tails):
-    """What the language model makes of two pictures and the text around them.
-
-    Args:
-        model: a Qwen2_5_VLForConditionalGeneration.
-        head, between: token ids of the text before and between the pictures, 1-D.
-        first, second: what was seen of each picture: tokens (n, t, width), and their grid (rows, columns).
-        tails: token ids of the text after them, (n, length).
-
-    Returns:
-        The last hidden state of each token of the tails, (n, length, width).
-    """
-    embed = model.get_input_embeddings()
-    count, length = tails.shape
-    text = [embed(ids).expand(count, -1, -1) for ids in (head, between)]
-    after = embed(tails)
-    pictures = [tokens.to(after.dtype) for tokens, _ in (first, second)]
-    places = positions(len(head), first[1], len(between), second[1], length, device=tails.device)
-    hidden = model.model.language_model(
-        inputs_embeds=torch.cat([text[0], pictures[0], text[1], pictures[1], after], dim=1),
-        position_ids=places[:, None].expand(-1, count, -1),
-        use_cache=False,
-    ).last_hidden_state
-    return hidden[:, -length:]
-
-
-def yes_chance(model, hidden, yes_no):
-    """P(Yes) against No, from the hidden state (n, width) of the token that they follow: (n,), float32."""
-    yes, no = model.lm_head(hidden)[:, list(yes_no)].float().unbind(dim=1)
-    return (yes - no).sigmoid()
 
 
 def _questions(task, dimension, prompt, count):

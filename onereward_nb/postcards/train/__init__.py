@@ -1,1 +1,1 @@
-"""Training of everything small that ships: the VAE, the fill model and the oracle's readers."""
+"""Training of everything small that ships: the VAE, the fill model, the oracle's readers and the reward model."""
