@@ -18,10 +18,10 @@ import numpy as np
 import torch
 from transformers import (
     AutoConfig,
-    AutoImageProcessor,
     AutoTokenizer,
     Qwen2_5_VLForConditionalGeneration,
 )
+from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
 from . import checks, hub
 from .environment import progress
@@ -57,7 +57,7 @@ def load_reward_model(name="postcard-reward", device=None, dtype=None):
     try:
         with hub.explained(source):
             tokenizer = AutoTokenizer.from_pretrained(source, **here)
-            processor = AutoImageProcessor.from_pretrained(source, **here)
+            processor = Qwen2VLImageProcessorPil.from_pretrained(source, **here)  # for its settings
             config = AutoConfig.from_pretrained(source, **here)
             if config.model_type != "qwen2_5_vl":
                 raise ValueError(f"it is a {config.model_type!r}, no Qwen2.5-VL.")
