@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from onereward_nb.postcards import example, preferences, score_all
+from onereward_nb.postcards import candidates, example, preferences, score_all
 from onereward_nb.postcards.comparing import edit_distance
 from onereward_nb.postcards.preferences import Item
 from onereward_nb.tasks import TASKS
@@ -29,8 +29,8 @@ def random_item(task="fill", seed=0):
 
 def test_settings_are_random_within_their_ranges():
     rng = np.random.default_rng(0)
-    drawn = [preferences.random_settings(rng) for _ in range(300)]
-    assert {each["negative_prompt"] for each in drawn} == set(preferences.NEGATIVE_PROMPTS)
+    drawn = [candidates.random_settings(rng) for _ in range(300)]
+    assert {each["negative_prompt"] for each in drawn} == set(candidates.NEGATIVE_PROMPTS)
     assert {each["num_inference_steps"] for each in drawn} == set(range(4, 29))
     assert all(1 <= each["true_cfg_scale"] <= 8 and 0.6 <= each["strength"] <= 1 for each in drawn)
 
@@ -165,12 +165,12 @@ def test_some_candidates_are_told_something_nearly_right(task):
     for seed in range(60):
         edit = example(task, seed)
         for number in range(preferences.CANDIDATES):
-            told.append(preferences.told_prompt(edit, number))
+            told.append(candidates.told_prompt(edit, number))
             if told[-1] != edit.prompt:
                 astray.append((edit, told[-1]))
-            assert told[-1] == preferences.told_prompt(edit, number)
+            assert told[-1] == candidates.told_prompt(edit, number)
     # a letter may be changed to itself, a scene may be empty
-    assert len(astray) / len(told) == pytest.approx(preferences.ASTRAY[task], abs=0.1)
+    assert len(astray) / len(told) == pytest.approx(candidates.ASTRAY[task], abs=0.1)
     for edit, prompt in astray:
         if task == "text":
             word, asked = prompt.split('"')[1], edit.thing.word
@@ -184,11 +184,11 @@ def test_some_candidates_are_told_something_nearly_right(task):
 
 def test_candidates_keep_what_is_outside_the_mask_and_end_with_the_truth(postcard, monkeypatch):
     monkeypatch.setattr(
-        preferences, "edit_examples", lambda pipe, examples, **_: [each.image for each in examples]
+        candidates, "edit_examples", lambda pipe, examples, **_: [each.image for each in examples]
     )
     examples = preferences.draw_examples("removal", range(8))
     for edit, images in zip(
-        examples, preferences.make_candidates(postcard, examples, np.random.default_rng(0)), strict=True
+        examples, candidates.make_candidates(postcard, examples, np.random.default_rng(0)), strict=True
     ):
         mask = np.asarray(edit.mask) > 0
         truth = np.asarray(images[-1], int) - np.asarray(edit.target, int)

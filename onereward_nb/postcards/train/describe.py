@@ -76,12 +76,12 @@ def sample(model, count=3):
     """Pictures that no training sees, with what the model says of them: a Picture."""
     shown = [lesson(seed)[0] for seed in range(TUNING, TUNING + count)]
     on_device = [torch.from_numpy(pictures).to(model.head.device) for pictures in shown]
-    questions = [QUESTIONS["first"], QUESTIONS["only second"]]
+    questions = [QUESTIONS["first"], QUESTIONS["only first"]]
     said = [[describe(model, pictures, question) for pictures in on_device] for question in questions]
     return grid(
         [[pair[place] for pair in shown] for place in (0, 1)],
         [words for row in said for words in row],
-        ["first, described", "second, what the first lacks"],
+        ["first, described", "second, what it lacks"],
     )
 
 
