@@ -86,7 +86,8 @@ def make_items(pipe, wanted, workers=None):
 
     Processes draw the next examples and judge the last candidates while this one edits.
     """
-    pool = ProcessPoolExecutor(workers or os.cpu_count(), get_context("spawn"), one_thread)
+    workers = workers or max(1, os.cpu_count() - 1)  # one core is left to this process
+    pool = ProcessPoolExecutor(workers, get_context("spawn"), one_thread)
     waiting, drawn, judged = deque(wanted), deque(), deque()
     with pool:
         while waiting or drawn or judged:
@@ -212,7 +213,7 @@ def main():
     parser.add_argument("--items", type=int, default=2000, help="edits, with four candidates each")
     parser.add_argument("--first-seed", type=int, default=FIRST_SEED)
     parser.add_argument(
-        "--workers", type=int, help="processes that draw and judge; by default one for each core"
+        "--workers", type=int, help="processes that draw and judge; by default one for each core but one"
     )
     parser.add_argument("--device", help="cpu, cuda or mps; by default the best there is")
     parser.add_argument("--out", type=Path, required=True, help="folder of the files; those there are kept")
