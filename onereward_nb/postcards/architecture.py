@@ -112,6 +112,9 @@ def make_reward_model():
     """
     tokenizer = make_chat_tokenizer()
     depth, width = 6, 256
+    # The library's 0.02 suits widths of a thousand and more. At this width all attention would start out even, and
+    # nothing would tell the first picture from the second.
+    spread = {"initializer_range": width**-0.5}
     vision = {
         "depth": depth,
         "hidden_size": 128,
@@ -121,6 +124,7 @@ def make_reward_model():
         "out_hidden_size": width,
         "window_size": 128,
         "fullatt_block_indexes": list(range(depth)),
+        **spread,
     }
     text = {
         "vocab_size": len(tokenizer),
@@ -135,6 +139,7 @@ def make_reward_model():
         "bos_token_id": None,
         "eos_token_id": tokenizer.eos_token_id,
         "pad_token_id": tokenizer.pad_token_id,
+        **spread,
     }
     special = {
         f"{name}_token_id": tokenizer.convert_tokens_to_ids(f"<|{token}|>")

@@ -1,11 +1,12 @@
 """Lessons in looking: pairs of pictures with questions about what they show, answered by the scene.
 
 Qwen2.5-VL has read and seen much before anybody teaches it to judge edits. The small reward model has not; it first
-learns from these what things, colours and words look like, and where two pictures differ.
+learns from these what things, colours and words look like, and to tell the first picture from the second.
 """
 
 import numpy as np
 
+from ..queries import NO, YES
 from .rendering import render
 from .scenes import make_scene
 
@@ -14,6 +15,7 @@ QUESTIONS = {
     "second": "What does the second picture show?",
     "only first": "What does the first picture show that the second lacks?",
     "only second": "What does the second picture show that the first lacks?",
+    "more": "Does the first picture show more than the second?",
 }
 NOTHING = "nothing"
 SIZE = 128
@@ -34,4 +36,6 @@ def lesson(seed):
             scenes[place - 1] = scenes[place - 1].without(thing)
     pictures = np.stack([np.asarray(render(each, SIZE)) for each in scenes])
     only = [[thing.phrase for thing in scene.things if thing not in other.things] for other in scenes[::-1]]
-    return pictures, [*(each.caption for each in scenes), *(" and ".join(names) or NOTHING for names in only)]
+    more = YES if len(scenes[0].things) > len(scenes[1].things) else NO
+    captions = [each.caption for each in scenes]
+    return pictures, [*captions, *(" and ".join(names) or NOTHING for names in only), more]

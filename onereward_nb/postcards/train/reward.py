@@ -106,7 +106,7 @@ def main():
     args = parser.parse_args()
     run = Run(args)
     pairs, unseen = Pairs.load(args.preferences, run.device, args.task, args.noise, args.seed)
-    print(f"{len(pairs)} pairs to learn from, {len(unseen)} to look at", flush=True)
+    run.accelerator.print(f"{len(pairs)} pairs to learn from, {len(unseen)} to look at")
     model = PreferenceLoss(network(args.start_from)).to(run.device)
     run.compile(model)
     run.prepare(model, adamw(model, args.lr), partial(sample, model, unseen))
