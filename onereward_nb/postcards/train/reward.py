@@ -98,7 +98,7 @@ def sample(model, pairs, count=8):
 
 
 def main():
-    parser = arguments(__doc__, batch=32, lr=5e-4)
+    parser = arguments(__doc__, batch=32, lr=3e-4)
     parser.add_argument("--preferences", type=Path, required=True, help="folder of the items to learn from")
     parser.add_argument("--start-from", type=Path, help="folder of a network that has learned to describe")
     parser.add_argument("--task", choices=list(TASKS), help="learn to judge this task only")
