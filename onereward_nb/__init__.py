@@ -17,6 +17,7 @@ _MODULES = {
     "pipeline",
     "plots",
     "postcards",
+    "reward",
     "rl",
     "tasks",
 }
@@ -27,6 +28,7 @@ _HOME_OF = {
     "TASKS": "tasks",
     "compare": "widgets.compare",
     "load_pipeline": "models",
+    "load_reward_model": "reward",
     "player": "widgets.player",
     "run_task": "tasks",
     "studio": "widgets.studio",

@@ -36,6 +36,38 @@ def mean_interval(values):
     return float(values.mean() - spread), float(values.mean() + spread)
 
 
+def rate(right):
+    """How often something is right, with its 95% interval: {"rate", "low", "high", "examples"}."""
+    low, high = wilson(int(np.sum(right)), len(right))
+    return {"rate": float(np.mean(right)), "low": low, "high": high, "examples": len(right)}
+
+
+def calibration(chances, outcomes, bins=10):
+    """Are things as likely as they are said to be?
+
+    chances: of each thing, from 0 to 1. outcomes: whether it came true. Returns {"expected error", "bins"}: the mean
+    difference between how likely things are said to be and how often they come true, over bins of equal width, each
+    counted by its things (Naeini et al., 2015); and said, true and examples of each bin that is not empty.
+    """
+    chances, outcomes = np.asarray(chances, float), np.asarray(outcomes, bool)
+    if len(chances) != len(outcomes) or not len(chances) or chances.min() < 0 or chances.max() > 1:
+        raise ValueError(
+            f"{len(chances)} chances from 0 to 1 for {len(outcomes)} outcomes: there must be one for each, and at least one"
+        )
+    which = np.minimum((chances * bins).astype(int), bins - 1)
+    filled = [
+        {
+            "said": float(chances[some].mean()),
+            "true": float(outcomes[some].mean()),
+            "examples": int(some.sum()),
+        }
+        for some in (which == place for place in range(bins))
+        if some.any()
+    ]
+    error = sum(each["examples"] * abs(each["said"] - each["true"]) for each in filled) / len(chances)
+    return {"expected error": error, "bins": filled}
+
+
 def edit_examples(pipe, examples, batch=None, **overrides):
     """The pipeline's answer to each example, in order: a list of PIL images.
 

@@ -34,6 +34,9 @@ _ONEREWARD = {
 _POSTCARD = {**_ONEREWARD, "true_cfg_scale": 2.0, "negative_prompt": "", "num_inference_steps": 28}
 _DISTILLED = {"guidance_scale": 2.0, "num_inference_steps": 28}
 
+# GB of GPU memory that full-size pipelines take at 1024x1024 in 16 bits (measured on FLUX.1 [dev])
+_RESIDENT_GB, _OFFLOADED_GB = 37, 24
+
 _FLUX_REPOSITORY = "black-forest-labs/FLUX.1-Fill-dev"
 _ONEREWARD_REPOSITORY = "bytedance-research/OneReward"
 
@@ -48,6 +51,7 @@ class Model:
     lora: likewise, (repository, subfolder), file pytorch_lora_weights.safetensors.
     settings: the arguments of the pipeline that suit it.
     default_size: the side of its pictures, in pixels.
+    gpu_gb: the GPU memory that a full-size model needs.
     """
 
     name: str
@@ -59,13 +63,14 @@ class Model:
     lora: tuple[str, str] | None = None
     settings: dict = field(default_factory=dict)
     default_size: int = 1024
+    gpu_gb: int = _OFFLOADED_GB
 
     @property
     def repositories(self):
         """What it is downloaded from: {repository: a file that is in it}."""
         if not self.full_size:
             return {}
-        files = {self.base: "model_index.json"}
+        files = {self.base: "model_index.json" if self.kind == "pipeline" else "config.json"}
         if self.transformer:
             files[self.transformer[0]] = f"{self.transformer[1]}/config.json"
         return files
@@ -125,15 +130,18 @@ MODELS = Catalogue(
             "Qwen/Qwen2.5-VL-7B-Instruct",
             kind="reward",
             full_size=True,
+            gpu_gb=20,
         ),
         Model(
-            "qwen2.5-vl-3b", "the same, smaller", "Qwen/Qwen2.5-VL-3B-Instruct", kind="reward", full_size=True
+            "qwen2.5-vl-3b",
+            "the same, smaller",
+            "Qwen/Qwen2.5-VL-3B-Instruct",
+            kind="reward",
+            full_size=True,
+            gpu_gb=10,
         ),
     ],
 )
-
-# GB of GPU memory that full-size pipelines take at 1024x1024 in 16 bits (measured on FLUX.1 [dev])
-_RESIDENT_GB, _OFFLOADED_GB = 37, 24
 
 
 def load_pipeline(name=None, device=None, dtype=None):
@@ -201,15 +209,18 @@ def obstacle_to(model, device=None):
                 "of the project; elsewhere, set the environment variable ONEREWARD_NB_MODELS to their folder."
             )
         return None
+    small = {"pipeline": '"postcard-fill", which does the same edits', "reward": '"postcard-reward"'}[
+        model.kind
+    ]
     if torch.device(device or "cuda").type != "cuda" or not torch.cuda.is_available():
         return (
-            f"{model.name!r} needs an NVIDIA GPU with at least {_OFFLOADED_GB} GB, and there is none here. "
-            'Use "postcard-fill", which does the same edits at a small size, or a machine with a GPU.'
+            f"{model.name!r} needs an NVIDIA GPU with at least {model.gpu_gb} GB, and there is none here. "
+            f"Use {small} at a small size, or a machine with a GPU."
         )
-    if _gpu_gb(device) < _OFFLOADED_GB:
+    if _gpu_gb(device) < model.gpu_gb:
         return (
-            f"{model.name!r} needs a GPU with {_OFFLOADED_GB} GB or more, this has {_gpu_gb(device):.0f}. "
-            'Use "postcard-fill", or a larger GPU.'
+            f"{model.name!r} needs a GPU with {model.gpu_gb} GB or more, this has {_gpu_gb(device):.0f}. "
+            f"Use {small} at a small size, or a larger GPU."
         )
     return None
 

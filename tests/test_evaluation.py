@@ -80,3 +80,22 @@ def test_results_are_read_by_name_with_their_command():
     assert figures["command"].startswith("python -m onereward_nb.postcards.measure reader")
     with pytest.raises(FileNotFoundError, match=r"no results 'postcard-thief': there are .*postcard-reader"):
         evaluation.load_results("postcard-thief")
+
+
+def test_calibration_compares_what_is_said_with_what_comes_true():
+    rng = np.random.default_rng(0)
+    chances = rng.random(20000)
+    honest = evaluation.calibration(chances, rng.random(20000) < chances)
+    assert honest["expected error"] < 0.015
+    assert sum(each["examples"] for each in honest["bins"]) == 20000
+    bold = evaluation.calibration(np.where(chances > 0.5, 0.95, 0.05), rng.random(20000) < chances)
+    # it says 95% where 75% come true, and 5% where 25% do
+    assert bold["expected error"] == pytest.approx(0.2, abs=0.01)
+    assert [each["true"] for each in bold["bins"]] == pytest.approx([0.25, 0.75], abs=0.02)
+    assert evaluation.calibration([1.0, 0.0], [True, False])["expected error"] == 0
+
+
+@pytest.mark.parametrize("chances", [[], [0.5, 1.2], [0.5, 0.5, 0.5]])
+def test_calibration_needs_a_chance_for_each_outcome(chances):
+    with pytest.raises(ValueError, match="chances from 0 to 1"):
+        evaluation.calibration(chances, [True, False][: len(chances)])

@@ -8,6 +8,11 @@ and 4.3. Several processes: accelerate launch --multi_gpu --num_processes 2 -m o
 
 import argparse
 import json
+import os
+from collections import deque
+from concurrent.futures import ProcessPoolExecutor
+from itertools import chain, cycle
+from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,24 +20,28 @@ import numpy as np
 import torch
 from PIL import Image
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
-from ..evaluation import HELD_OUT, edit_examples
+from ..evaluation import HELD_OUT
 from ..files import write
 from ..models import load_pipeline
 from ..tasks import TASKS
+from .candidates import CANDIDATES, make_candidates
 from .examples import example
 from .oracle import score_all
 
-CANDIDATES = 4
-NEGATIVE_PROMPTS = ("", "nsfw", "blurry", "low quality")  # the last three are the paper's
-PART = 16  # items that share a file, and the random settings of each of their candidates
+PART = 200  # items that share a file, and the random settings of each of their candidates
+PORTION = 10  # items that a process draws or judges at a time
+AHEAD = 2  # parts that are drawn ahead, and that wait to be judged
 FIRST_SEED = 300_000  # where no other training draws
 MARGIN = 0.05  # scores nearer to each other than this are too close to call
 
 
 class Item(NamedTuple):
-    """An edit and its candidates: PIL images, and a dictionary of scores for each."""
+    """An edit: its four candidates and then the truth, as the model's VAE returns it, with a dictionary of scores each.
+
+    images: PIL, or None where only the scores were loaded.
+    """
 
     task: str
     seed: int
@@ -52,28 +61,55 @@ class Pair(NamedTuple):
     loser: Image.Image
 
 
-def random_settings(rng):
-    """What differs between candidates: steps, negative prompt, guidance scale and how much noise they start from."""
-    return {
-        "num_inference_steps": int(rng.integers(4, 29)),
-        "negative_prompt": str(rng.choice(NEGATIVE_PROMPTS)),
-        "true_cfg_scale": float(rng.uniform(1, 8)),
-        "strength": float(rng.uniform(0.6, 1)),
-    }
+def draw_examples(task, seeds):
+    return [example(task, seed) for seed in seeds]
 
 
-def make_items(pipe, task, seeds):
-    """Items of one task. The same seeds give the same items."""
-    rng = np.random.default_rng([seeds[0], 9])
-    examples = [example(task, seed, pipe.default_size) for seed in seeds]
-    edits = [edit_examples(pipe, examples, **random_settings(rng)) for _ in range(CANDIDATES)]
-    scores = [score_all(examples, images) for images in edits]
+def judge(examples, candidates):
+    """Items of examples and their candidates, scored by the oracle."""
+    repeated = [each for each, images in zip(examples, candidates, strict=True) for _ in images]
+    scores = iter(score_all(repeated, list(chain.from_iterable(candidates))))
     return [
-        Item(task, each.seed, TASKS[task].prompt_for(each.prompt), list(images), list(judged))
-        for each, images, judged in zip(
-            examples, zip(*edits, strict=True), zip(*scores, strict=True), strict=True
+        Item(
+            each.task,
+            each.seed,
+            TASKS[each.task].prompt_for(each.prompt),
+            images,
+            [next(scores) for _ in images],
         )
+        for each, images in zip(examples, candidates, strict=True)
     ]
+
+
+def make_items(pipe, wanted, workers=None):
+    """Items part by part: for each (task, seeds) a list. The same seeds give the same items.
+
+    Processes draw the next examples and judge the last candidates while this one edits.
+    """
+    workers = workers or max(1, os.cpu_count() - 1)  # one core is left to this process
+    pool = ProcessPoolExecutor(workers, get_context("spawn"), one_thread)
+    waiting, drawn, judged = deque(wanted), deque(), deque()
+    with pool:
+        while waiting or drawn or judged:
+            while waiting and len(drawn) < AHEAD:
+                task, seeds = waiting.popleft()
+                drawn.append([pool.submit(draw_examples, task, some) for some in portions(seeds)])
+            if drawn:
+                examples = list(chain.from_iterable(job.result() for job in drawn.popleft()))
+                candidates = make_candidates(pipe, examples, np.random.default_rng([examples[0].seed, 9]))
+                work = zip(portions(examples), portions(candidates), strict=True)
+                judged.append([pool.submit(judge, *some) for some in work])
+            if judged and (len(judged) > AHEAD or not drawn):
+                yield list(chain.from_iterable(job.result() for job in judged.popleft()))
+
+
+def portions(things):
+    """What one process takes at a time."""
+    return [things[start : start + PORTION] for start in range(0, len(things), PORTION)]
+
+
+def one_thread():
+    torch.set_num_threads(1)
 
 
 def best_and_worst(scores, dimension, rng=None, noise=0.0, margin=MARGIN):
@@ -89,17 +125,20 @@ def best_and_worst(scores, dimension, rng=None, noise=0.0, margin=MARGIN):
 
 
 def pairs_of(item, noise=0.0, margin=MARGIN):
-    """The preferences that an item gives: one in each dimension of its task, or none where it is too close."""
+    """The preferences that an item gives: one in each dimension of its task, or none where it is too close.
+
+    As in the paper: the best of the candidates against the worst. The truth takes no part.
+    """
     rng = np.random.default_rng([item.seed, 10])
     for dimension in TASKS[item.task].dimensions:
-        picked = best_and_worst(item.scores, dimension, rng, noise, margin)
+        picked = best_and_worst(item.scores[:CANDIDATES], dimension, rng, noise, margin)
         if picked is not None:
             winner, loser = (item.images[index] for index in picked)
             yield Pair(item.task, item.seed, dimension, item.prompt, winner, loser)
 
 
 def save_items(items, path):
-    """Items in one safetensors file: pictures uint8 (n, 4, height, width, 3), the rest as JSON in its header."""
+    """Items in one safetensors file: pictures uint8 (n, 5, height, width, 3), the rest as JSON in its header."""
     pictures = np.stack([[np.asarray(image) for image in item.images] for item in items])
     notes = [item._replace(images=None)._asdict() for item in items]
     write(
@@ -110,34 +149,58 @@ def save_items(items, path):
     )
 
 
-def load_items(path):
-    """What save_items wrote. ValueError for a file that is something else."""
+def load_notes(path):
+    """The items of a file without their pictures. ValueError for a file that is something else."""
     with safe_open(path, "pt") as file:
         notes = (file.metadata() or {}).get("items")
-        if notes is None:
-            raise ValueError(
-                f"{Path(path).name} holds no items: make them with onereward_nb.postcards.preferences."
-            )
-        pictures = file.get_tensor("pictures").numpy()
+    if notes is None:
+        raise ValueError(
+            f"{Path(path).name} holds no items: make them with onereward_nb.postcards.preferences."
+        )
+    return [Item(**note) for note in json.loads(notes)]
+
+
+def load_items(path):
+    """What save_items wrote."""
+    items, pictures = load_notes(path), load_file(path)["pictures"].numpy()
     return [
-        Item(**note | {"images": [Image.fromarray(picture) for picture in four]})
-        for note, four in zip(json.loads(notes), pictures, strict=True)
+        item._replace(images=[Image.fromarray(picture) for picture in several])
+        for item, several in zip(items, pictures, strict=True)
     ]
 
 
 def parts(items, first_seed=FIRST_SEED):
-    """Tasks and seeds of the files to make: the tasks in turn, PART items each."""
-    if first_seed + items > HELD_OUT:
+    """Tasks and seeds of the files to make: as many items of each task, at most PART in a file.
+
+    More items later keep the files that there are: each begins at a seed of its own.
+    """
+    rounds = -(-items // (PART * len(TASKS)))
+    number = rounds * len(TASKS)
+    end = first_seed + number * PART
+    if first_seed < HELD_OUT < end:
         raise ValueError(
             f"{items} items from seed {first_seed} on reach seed {HELD_OUT}, which is held out for evaluation: "
             "make fewer, or begin lower"
         )
-    starts = range(first_seed, first_seed + items, PART)
-    names = list(TASKS)
+    shares = [items // number + (place < items % number) for place in range(number)]
     return [
-        (names[number % len(names)], range(start, min(start + PART, first_seed + items)))
-        for number, start in enumerate(starts)
+        (task, range(start, start + share))
+        for start, task, share in zip(range(first_seed, end, PART), cycle(TASKS), shares, strict=False)
+        if share
     ]
+
+
+def complete(pipe, folder, wanted, workers=None):
+    """Make the files of `wanted` parts that a folder lacks; return the paths of all."""
+    paths = {part: Path(folder) / f"{part[0]}-{part[1][0]:07}.safetensors" for part in wanted}
+    lacking = [
+        part for part, path in paths.items() if not path.exists() or len(load_notes(path)) < len(part[1])
+    ]
+    made = make_items(pipe, lacking, workers)
+    for part, items in zip(lacking, made, strict=True):
+        save_items(items, paths[part])
+        print(f"{paths[part].name}: {len(items)} items", flush=True)
+    return list(paths.values())
 
 
 def main():
@@ -149,6 +212,9 @@ def main():
     parser.add_argument("--model", default="postcard-fill", help="the pipeline whose candidates to judge")
     parser.add_argument("--items", type=int, default=2000, help="edits, with four candidates each")
     parser.add_argument("--first-seed", type=int, default=FIRST_SEED)
+    parser.add_argument(
+        "--workers", type=int, help="processes that draw and judge; by default one for each core but one"
+    )
     parser.add_argument("--device", help="cpu, cuda or mps; by default the best there is")
     parser.add_argument("--out", type=Path, required=True, help="folder of the files; those there are kept")
     args = parser.parse_args()
@@ -156,11 +222,7 @@ def main():
     pipe = load_pipeline(args.model, device=args.device or str(state.device))
     pipe.set_progress_bar_config(disable=True)
     with state.split_between_processes(parts(args.items, args.first_seed)) as mine:
-        for task, seeds in mine:
-            path = args.out / f"{task}-{seeds[0]:07}.safetensors"
-            if not path.exists():
-                save_items(make_items(pipe, task, seeds), path)
-                print(f"{path.name}: {len(seeds)} items", flush=True)
+        complete(pipe, args.out, mine, args.workers)
 
 
 if __name__ == "__main__":

@@ -8,16 +8,30 @@ python -m onereward_nb.postcards.measure image-extend --examples 100     # noteb
 python -m onereward_nb.postcards.measure panorama --examples 100         # notebook 04
 python -m onereward_nb.postcards.measure object-removal --examples 100   # notebook 03
 python -m onereward_nb.postcards.measure guidance --examples 200         # notebook 07: hours on a CPU, minutes on a GPU
+python -m onereward_nb.postcards.measure reward --examples 800           # notebook 08: minutes on a GPU
 """
 
 import argparse
 import sys
 from pathlib import Path
 
-from ...evaluation import RESULTS
+from ...evaluation import HELD_OUT, RESULTS
 from ...files import write_json
 from ...models import load_pipeline
-from . import guidance, image_extend, image_fill, model, object_removal, panorama, reader, text_rendering
+from ...reward import load_reward_model
+from ...tasks import TASKS
+from ..preferences import complete, parts
+from . import (
+    guidance,
+    image_extend,
+    image_fill,
+    model,
+    object_removal,
+    panorama,
+    reader,
+    reward,
+    text_rendering,
+)
 
 # what a notebook tells of, measured with more examples than it could run: {name: function of pipeline and count}
 STUDIES = {
@@ -34,15 +48,27 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", help=", ".join(["reader", "a pipeline's name", *STUDIES]))
+    parser.add_argument("what", help=", ".join(["reader", "reward", "a pipeline's name", *STUDIES]))
     parser.add_argument("--examples", type=int, default=200, help="held-out examples of each case")
     parser.add_argument("--tuning-examples", type=int, default=100, help="of each task and guidance scale")
     parser.add_argument("--model", default="postcard-fill", help="the pipeline of a study")
+    parser.add_argument(
+        "--judge", default="postcard-reward", help="the reward model to measure, or its folder"
+    )
+    parser.add_argument("--task", choices=list(TASKS), help="measure a reward model on this task only")
+    parser.add_argument(
+        "--preferences",
+        type=Path,
+        default="runs/held-out-preferences",
+        help="folder of items to measure a reward model on; what is missing there is made",
+    )
     parser.add_argument("--device", help="cpu, cuda or mps; by default the best there is")
     parser.add_argument("--out", type=Path, help="JSON file to write")
     args = parser.parse_args()
     if args.what == "reader":
         figures = reader.measure(args.examples)
+    elif args.what == "reward":
+        figures = measure_reward(args)
     elif args.what in STUDIES:
         figures = {
             "model": args.model,
@@ -50,10 +76,20 @@ def main():
         }
     else:
         figures = model.measure(quiet_pipeline(args.what, args.device), args.examples, args.tuning_examples)
-    out = args.out or RESULTS / f"{'postcard-' * (args.what == 'reader')}{args.what}.json"
+    name = {"reader": "postcard-reader", "reward": f"reward-{Path(args.judge).name.removesuffix('-reward')}"}
+    out = args.out or RESULTS / f"{name.get(args.what, args.what)}.json"
     command = " ".join(["python -m onereward_nb.postcards.measure", *sys.argv[1:]])
     write_json(out, {"command": command, **figures})
     print(f"written to {out}")
+
+
+def measure_reward(args):
+    """Figures of a reward model, on preferences that are made first where they are missing."""
+    tasks = [args.task] if args.task else list(TASKS)
+    wanted = [part for part in parts(args.examples * len(TASKS), HELD_OUT) if part[0] in tasks]
+    paths = complete(quiet_pipeline(args.model, args.device), args.preferences, wanted)
+    figures = reward.measure(load_reward_model(args.judge, args.device), paths, task=args.task)
+    return {"judge": args.judge, "candidates": args.model, **figures}
 
 
 def quiet_pipeline(name, device):

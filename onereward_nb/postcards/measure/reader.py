@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ...evaluation import HELD_OUT, wilson
+from ...evaluation import HELD_OUT, rate
 from ..examples import scene_with_sign
 from ..reader import FIRST_THING, load_reader, true_classes
 from ..reading import spell
@@ -38,8 +38,3 @@ def measure(count):
 def right_letters(word, asked):
     """For each letter asked for: whether it stands in its place."""
     return [place < len(word) and word[place] == letter for place, letter in enumerate(asked)]
-
-
-def rate(right):
-    low, high = wilson(int(np.sum(right)), len(right))
-    return {"rate": float(np.mean(right)), "low": low, "high": high, "examples": len(right)}

@@ -25,7 +25,7 @@ from ..architecture import make_scheduler, make_text_encoders, make_transformer
 from ..showcase import showcase
 from ..text import MAX_LENGTH, make_tokenizer
 from .data import training_edits
-from .run import Run, arguments
+from .run import Run, adamw, arguments
 
 # of the loss: how well the masked part is filled; the rest: how well the visible part is copied
 INSIDE_SHARE = 0.9
@@ -231,17 +231,8 @@ def train(run, model, sample):
     args = run.args
     data = prepare_data(args, run)
     positions = FluxFillPipeline._prepare_latent_image_ids(1, 8, 8, run.device, torch.float32)
-    if run.device.type == "cuda":
-        # with these two kernels on, the backward pass met an illegal memory access (torch 2.11, H100)
-        torch.backends.cuda.enable_cudnn_sdp(False)
-        torch.backends.cuda.enable_mem_efficient_sdp(False)
-        model.compile()
-    kept_apart = [
-        p for name, p in model.named_parameters() if p.ndim < 2 or "embed" in name or "shared" in name
-    ]
-    decayed = [p for p in model.parameters() if not any(p is q for q in kept_apart)]
-    groups = [{"params": decayed, "weight_decay": 0.01}, {"params": kept_apart, "weight_decay": 0.0}]
-    run.prepare(model, torch.optim.AdamW(groups, args.lr, betas=(0.9, 0.95)), sample)
+    run.compile(model)
+    run.prepare(model, adamw(model, args.lr), sample)
     while run.share < 1:
         with run.accelerator.autocast():
             loss = run.model(draw_batch(data, args.batch, positions))

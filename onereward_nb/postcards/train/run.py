@@ -34,6 +34,16 @@ def arguments(description, **defaults):
     return parser
 
 
+def adamw(model, lr, apart=("embed", "shared")):
+    """AdamW that lets weights decay, but neither vectors nor what has one of the words `apart` in its name."""
+    kept_apart, decayed = [], []
+    for name, parameter in model.named_parameters():
+        some = kept_apart if parameter.ndim < 2 or any(word in name for word in apart) else decayed
+        some.append(parameter)
+    groups = [{"params": decayed, "weight_decay": 0.01}, {"params": kept_apart, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr, betas=(0.9, 0.95))
+
+
 class Run:
     """The clock, the log and the checkpoint of one stretch of training.
 
@@ -55,6 +65,14 @@ class Run:
         torch.manual_seed(args.seed + self.accelerator.process_index)
         self.share, self.step, self.first_step, self.trained_before = 0.0, 0, 0, 0.0
         self.log, self.losses = [], []
+
+    def compile(self, model):
+        """Let a GPU run the model as a few large kernels; a CPU is busy enough with the small ones."""
+        if self.device.type == "cuda":
+            # with these two kernels on, the backward pass met an illegal memory access (torch 2.11, H100)
+            torch.backends.cuda.enable_cudnn_sdp(False)
+            torch.backends.cuda.enable_mem_efficient_sdp(False)
+            model.compile()
 
     def prepare(self, model, optimizer, sample=None):
         """Hand both to Accelerate; start an average of the weights; resume where there is a checkpoint.

@@ -1,0 +1,87 @@
+"""How good a judge is: its accuracy by task and dimension, as the paper reports it, and what the paper leaves out.
+
+Pairs are the best and the worst of four candidates of held-out edits, as the oracle sees them.
+"""
+
+import time
+
+import numpy as np
+import torch
+
+from ...evaluation import calibration, rate
+from ...tasks import TASKS
+from ..planted import KINDS, planted_pairs
+from ..preferences import load_items, pairs_of
+
+# percent of pairs, table 1 of Gong et al., OneReward, arXiv 2508.21066: another world, and people as annotators
+PAPER = {
+    "fill": {"text alignment": 83.77, "consistency": 74.23, "structure": 74.63, "aesthetics": 72.10},
+    "extend": {"text alignment": 80.36, "consistency": 72.50, "structure": 74.29, "aesthetics": 71.10},
+    "removal": {"removal quality": 84.93},
+}
+TIMED = 64  # pairs
+
+
+def measure(judge, paths, planted=200, task=None):
+    """Accuracy by cell, position bias, calibration, planted faults and speed of a reward model.
+
+    paths: files of held-out items. planted: pairs of each kind. task: of this one only.
+    """
+    pairs = [pair for path in paths for item in load_items(path) for pair in pairs_of(item)]
+    pairs = [pair for pair in pairs if task in (None, pair.task)]
+    there, back = (judged(judge, pairs, swapped) for swapped in (False, True))
+    # each pair counts once: the winner comes first in every second
+    asked = np.where(np.arange(len(pairs)) % 2, 1 - back, there)
+    figures = {"cells": {}, "planted": {}}
+    for name, dimension in dict.fromkeys((pair.task, pair.dimension) for pair in pairs):
+        of_cell = np.array([(pair.task, pair.dimension) == (name, dimension) for pair in pairs])
+        figures["cells"].setdefault(name, {})[dimension] = {
+            **rate(asked[of_cell] > 0.5),
+            "both orders": rate((there - back)[of_cell] > 0),
+            "paper": PAPER.get(name, {}).get(dimension),
+        }
+    figures["position bias in points"] = 100 * float(np.mean((there + back) / 2) - 0.5)
+    figures["says Yes"] = rate(np.concatenate([there, back]) > 0.5)
+    chosen = np.arange(len(pairs)) % 2 == 0
+    figures["calibration"] = calibration(np.where(chosen, there, back), chosen)
+    for kind in KINDS:
+        for name in (name for name in kind.tasks if task in (None, name)):
+            some = planted_pairs(kind, name, planted)
+            both = judged(judge, some, False), judged(judge, some, True)
+            right = np.where(np.arange(planted) % 2, both[1] < 0.5, both[0] > 0.5)
+            figures["planted"].setdefault(name, {})[kind.name] = {
+                **rate(right),
+                "both orders": rate(both[0] > both[1]),
+                "dimension": kind.dimension,
+            }
+            print(name, kind.name, figures["planted"][name][kind.name]["rate"], flush=True)
+    return figures | {"speed": speed(judge, pairs[:TIMED])}
+
+
+def judged(judge, pairs, swapped):
+    """P(Yes) for the winner before the loser, or swapped: array (n,)."""
+    chances = np.empty(len(pairs))
+    for name, dimension in dict.fromkeys((pair.task, pair.dimension) for pair in pairs):
+        places = [
+            place for place, pair in enumerate(pairs) if (pair.task, pair.dimension) == (name, dimension)
+        ]
+        sides = [[pairs[place].winner for place in places], [pairs[place].loser for place in places]]
+        chances[places] = judge.preference(
+            *(sides[::-1] if swapped else sides),
+            task=TASKS[name],
+            dimension=dimension,
+            prompt=[pairs[place].prompt for place in places],
+        )
+    return chances
+
+
+def speed(judge, pairs):
+    """Pairs in one order that are judged in a second, in batches, and where."""
+    judged(judge, pairs[:8], False)
+    start = time.perf_counter()
+    judged(judge, pairs, False)
+    return {
+        "pairs per second": len(pairs) / (time.perf_counter() - start),
+        "device": judge.model.device.type,
+        "threads": torch.get_num_threads(),
+    }

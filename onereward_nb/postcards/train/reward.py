@@ -1,0 +1,124 @@
+r"""Train the reward model on preferences:
+python -m onereward_nb.postcards.train reward --preferences runs/preferences \
+    --start-from runs/describe/postcard-reward --out runs/reward
+
+The paper's loss in both orders: L = -1/2 E[log P(yes | winner, loser) + log P(no | loser, winner)].
+--task trains a judge of one task only, for comparison. Source: Gong et al., OneReward, arXiv 2508.21066, section 4.2.
+"""
+
+import json
+from functools import partial
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+
+from ...files import write_json
+from ...grids import grid
+from ...queries import answers
+from ...tasks import TASKS
+from ..text import make_chat_tokenizer
+from .judging import Viewer, as_pixels, network, save_network
+from .pairs import Pairs
+from .run import Run, adamw, arguments
+
+SHIFT = 4  # pixels: how far both pictures of a pair are moved together
+TINT = 0.1  # how much their channels are brightened or darkened together
+
+
+class PreferenceLoss(Viewer):
+    """The network, and how little it prefers the winners."""
+
+    def __init__(self, model):
+        super().__init__(model)
+        self.yes_no = answers(make_chat_tokenizer())
+
+    def forward(self, winners, losers, tails, ends):
+        """The paper's loss of a batch of pairs.
+
+        winners, losers: (n, 3, 128, 128) from 0 to 1. tails: (n, length), the questions. ends: (n,), the place of the
+        last token of each.
+        """
+        there, back = self.margins(winners, losers, tails, ends).chunk(2)
+        return (F.softplus(-there).mean() + F.softplus(back).mean()) / 2
+
+    def margins(self, firsts, seconds, tails, ends):
+        """Logit of Yes minus logit of No: of all pairs in the order given, then of all in the other: (2n,)."""
+        tokens, shape = self.see(torch.cat([firsts, seconds]))
+        swapped = tokens.roll(len(firsts), dims=0)
+        hidden = self.read((tokens, shape), (swapped, shape), tails.repeat(2, 1))
+        last = hidden.gather(1, ends.repeat(2)[:, None, None].expand(-1, 1, hidden.shape[2]))[:, 0]
+        yes, no = self.model.lm_head(last)[:, list(self.yes_no)].float().unbind(dim=1)
+        return yes - no
+
+
+def altered(winners, losers):
+    """Pairs moved and tinted, both pictures of a pair alike: which one is better stays as it was.
+
+    uint8 (n, height, width, 3) to float (n, 3, height, width) from 0 to 1.
+    """
+    count, side, device = len(winners), winners.shape[1], winners.device
+    shift = torch.randint(-SHIFT, SHIFT + 1, (2, count, 1), device=device)
+    rows, columns = (torch.arange(side, device=device) + shift).clamp(0, side - 1)
+    which = torch.arange(count, device=device)[:, None, None]
+    tint = 1 + TINT * (2 * torch.rand(count, 3, 1, 1, device=device) - 1)
+    return [
+        (as_pixels(pictures[which, rows[:, :, None], columns[:, None]]) * tint).clamp(0, 1)
+        for pictures in (winners, losers)
+    ]
+
+
+@torch.inference_mode()
+def accuracies(model, pairs, most=400, batch=100):
+    """How often the model prefers the winner, over both orders: {task: {dimension: rate}}, of pairs not trained on."""
+    result = {}
+    for (task, dimension), chosen in pairs.by_cell():
+        right = []
+        for some in chosen[:most].split(batch):
+            winners, losers, tails, ends = pairs.take(some)
+            there, back = model.margins(as_pixels(winners), as_pixels(losers), tails, ends).chunk(2)
+            right += [(there > 0).float(), (back < 0).float()]
+        if right:
+            result.setdefault(task, {})[dimension] = round(torch.cat(right).mean().item(), 4)
+    return result
+
+
+@torch.inference_mode()
+def sample(model, pairs, count=8):
+    """Pairs not trained on, the winner above, with the model's P(Yes) in both orders: a Picture."""
+    cells = pairs.by_cell()[:count]
+    chosen = torch.stack([some[0] for _, some in cells])
+    winners, losers, tails, ends = pairs.take(chosen)
+    there, back = model.margins(as_pixels(winners), as_pixels(losers), tails, ends).sigmoid().chunk(2)
+    titles = [
+        f"{task}, {dimension}: {one:.2f}, {other:.2f}"
+        for ((task, dimension), _), one, other in zip(cells, there.tolist(), back.tolist(), strict=True)
+    ]
+    return grid([list(side.cpu().numpy()) for side in (winners, losers)], titles, ["winner", "loser"])
+
+
+def main():
+    parser = arguments(__doc__, batch=32, lr=3e-4)
+    parser.add_argument("--preferences", type=Path, required=True, help="folder of the items to learn from")
+    parser.add_argument("--start-from", type=Path, help="folder of a network that has learned to describe")
+    parser.add_argument("--task", choices=list(TASKS), help="learn to judge this task only")
+    parser.add_argument("--noise", type=float, default=0.0, help="share of preferences to turn round")
+    args = parser.parse_args()
+    run = Run(args)
+    pairs, unseen = Pairs.load(args.preferences, run.device, args.task, args.noise, args.seed)
+    run.accelerator.print(f"{len(pairs)} pairs to learn from, {len(unseen)} to look at")
+    model = PreferenceLoss(network(args.start_from)).to(run.device)
+    run.compile(model)
+    run.prepare(model, adamw(model, args.lr), partial(sample, model, unseen))
+    while run.share < 1:
+        winners, losers, tails, ends = pairs.draw(args.batch)
+        with run.accelerator.autocast():
+            loss = run.model(*altered(winners, losers), tails, ends)
+        run.optimize(loss)
+    model = run.finish().eval()
+    if run.accelerator.is_main_process:
+        figures = accuracies(model, unseen)
+        write_json(args.out / "accuracy.json", figures)
+        print(json.dumps(figures))
+        save_network(model.model, args.out / "postcard-reward")
+        print(f"reward model written to {args.out / 'postcard-reward'}")
