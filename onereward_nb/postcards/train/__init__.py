@@ -1,1 +1,1 @@
-"""Training of everything small that ships: the VAE, the fill model, its OneReward, the reward model, the oracle's readers."""
+"""Training of all that ships: the VAE, the fill model and its OneReward, the reward model, the readers."""
