@@ -168,12 +168,6 @@ def test_prompts_encoded_before_give_the_same_picture(pipe):
     np.testing.assert_array_equal(ours, edit(pipe, true_cfg_scale=4.0))
 
 
-def test_prompts_are_encoded_before_any_call(pipe, tiny_folder):
-    fresh = quiet(FluxFillCFGPipeline.from_pretrained(tiny_folder))
-    for name, embeddings in fresh.encode("a ball", negative_prompt="").items():
-        assert torch.equal(embeddings, pipe.encode("a ball", negative_prompt="")[name])
-
-
 def test_encoding_one_prompt_leaves_the_negative_one_out(pipe):
     kept = pipe.encode(["a ball", "a cat"])
     assert set(kept) == {"prompt_embeds", "pooled_prompt_embeds"}
