@@ -11,6 +11,7 @@ from .tasks import TASKS
 
 TUNING = 900_000  # the first seed of examples for choosing settings, and for a look during training
 HELD_OUT = 1_000_000  # the first seed that no training and no tuning ever uses
+OTHER_NOISE = 10_000_000  # added to an example's seed for each further try at it, from other noise
 RESULTS = ROOT / "assets" / "results"
 Z = 1.959964  # of a 95% interval
 BATCH = {"cpu": 8, "gpu": 200}  # edits at once: a GPU is idle with few small pictures

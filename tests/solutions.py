@@ -1,4 +1,4 @@
-"""The code of a notebook's folded solutions, so that the tests run what the reader unfolds."""
+"""The code of a notebook's folded solutions, so that the tests run what the reader unfolds; and what a wrong answer gets."""
 
 import re
 from pathlib import Path
@@ -20,3 +20,10 @@ def solve(name, number, **given):
     """Run that solution with the names that the notebook has at that point. Returns all names afterwards."""
     exec(solution(name, number), given)
     return given
+
+
+def refused(check, *answer, words, capsys):
+    """Whether a check says no, in words that contain these."""
+    right = check(*answer)
+    said = capsys.readouterr().out
+    return not right and said.startswith("Not yet: ") and words in said

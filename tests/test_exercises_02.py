@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from solutions import solve
+from solutions import refused, solve
 
 import onereward_nb as onr
 from onereward_nb import closeup, masks, postcards
@@ -25,13 +25,6 @@ def sign():
 @pytest.fixture(scope="module")
 def tiny():
     return shrunk(postcards.example("text", 1_000_024), 0.5)
-
-
-def refused(check, *answer, words, capsys):
-    """Whether a check says no, in words that contain these."""
-    right = check(*answer)
-    said = capsys.readouterr().out
-    return not right and said.startswith("Not yet: ") and words in said
 
 
 # --- exercise 1: put the word in its place -------------------------------------------------------

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from PIL import Image, ImageFilter
-from solutions import solve
+from solutions import refused, solve
 
 import onereward_nb as onr
 from onereward_nb import masks, postcards
@@ -12,13 +12,6 @@ from onereward_nb.exercises.image_extend import check_canvas, check_extension, c
 from onereward_nb.postcards.measure.image_extend import extension
 
 NOTEBOOK = "04_image_extend"
-
-
-def refused(check, *answer, words, capsys):
-    """Whether a check says no, in words that contain these."""
-    right = check(*answer)
-    said = capsys.readouterr().out
-    return not right and said.startswith("Not yet: ") and words in said
 
 
 # --- exercise 1: two sides at once ---------------------------------------------------------------

@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from solutions import solve
+from solutions import refused, solve
 
 from onereward_nb import toy
 from onereward_nb.exercises.true_cfg import check_classifier, check_interval, check_rule
@@ -15,13 +15,6 @@ NOTEBOOK = "06_true_cfg"
 def log_chance(x, sigma):
     """As section 4 has it."""
     return toy.ORANGE.log_density(x, sigma) - toy.EVERYTHING.log_density(x, sigma) - math.log(2)
-
-
-def refused(check, *answer, words, capsys):
-    """Whether a check says no, in words that contain these."""
-    right = check(*answer)
-    said = capsys.readouterr().out
-    return not right and said.startswith("Not yet: ") and words in said
 
 
 # --- exercise 1: no pass for nothing --------------------------------------------------------------

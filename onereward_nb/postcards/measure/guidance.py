@@ -16,7 +16,7 @@ from diffusers.guiders import (
     TangentialClassifierFreeGuidance,
 )
 
-from ...evaluation import HELD_OUT, edit_examples, summarise
+from ...evaluation import HELD_OUT, OTHER_NOISE, edit_examples, summarise
 from ...tasks import TASKS
 from ..examples import example
 from ..oracle import score_all
@@ -30,7 +30,6 @@ GUIDERS = {
     "TCFG": TangentialClassifierFreeGuidance,
 }
 NEGATIVE_PROMPTS = ("", "nsfw", "blurry, low quality")
-OTHER_NOISE = 10_000_000  # added to an example's seed for other noise
 
 
 @dataclass(frozen=True)

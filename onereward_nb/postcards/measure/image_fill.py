@@ -9,7 +9,7 @@ from math import comb, sqrt
 import numpy as np
 
 from ... import masks
-from ...evaluation import HELD_OUT, edit_examples, mean_interval, summarise
+from ...evaluation import HELD_OUT, OTHER_NOISE, edit_examples, mean_interval, summarise
 from ..examples import example
 from ..oracle import score_all, stands_in
 from ..reader import load_reader
@@ -18,7 +18,6 @@ from ..rendering import silhouette
 
 GROWN = (0, 4, 12)  # pixels around the outline of the thing, at 128x128
 TRIES = 4  # edits of each example, each from other noise
-OTHER_NOISE = 10_000_000  # added to an example's seed for each further try
 
 
 def measure(pipe, count):

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from ...closeup import enlarge, put_back
-from ...evaluation import HELD_OUT, edit_examples
+from ...evaluation import HELD_OUT, OTHER_NOISE, edit_examples
 from ..comparing import edit_distance
 from ..examples import example, face_mask, scene_with_sign
 from ..reader import as_tensor, load_reader
@@ -26,7 +26,6 @@ CAPITAL = (
 SHRUNK = (1.0, 0.8, 0.6, 0.5, 0.4)  # times a sign's size: where does the VAE lose its word?
 SMALL, SMALLER = 0.8, 0.6  # times a sign's size: smaller than nearly all signs of the training pictures
 TRIES = 3  # of each small word
-OTHER_NOISE = 10_000_000  # added to an example's seed for each further try
 NEXT_LETTER = str.maketrans(LETTERS, LETTERS[1:] + LETTERS[:1])
 
 
