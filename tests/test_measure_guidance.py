@@ -64,5 +64,5 @@ def test_blocks_that_a_cache_skips_are_not_counted_and_the_cache_goes_away(small
 
 
 def test_every_setting_has_a_name_of_its_own():
-    named = [(setting.sweep, setting.name) for setting in settings()]
+    named = [(setting.sweep, setting.name) for setting in settings(2.0)]
     assert len(set(named)) == len(named)

@@ -48,16 +48,16 @@ class Setting:
     noise: int = 0
 
 
-def settings():
-    """All points of all sweeps."""
+def settings(own_scale):
+    """All points of all sweeps. own_scale: the model's true_cfg_scale, which guiders and intervals take too."""
     for scale in SCALES:
         yield Setting("scale", f"{scale:g}", {"true_cfg_scale": scale})
     for steps in STEPS:
         yield Setting("steps", str(steps), {"num_inference_steps": steps})
     for start, stop in INTERVALS:
-        yield Setting("interval", f"{start:g} to {stop:g}", guider=interval(4.0, start, stop))
+        yield Setting("interval", f"{start:g} to {stop:g}", guider=interval(own_scale, start, stop))
     for name, guider in GUIDERS.items():
-        yield Setting("guider", name, guider=lambda guider=guider: guider(guidance_scale=4.0))
+        yield Setting("guider", name, guider=lambda guider=guider: guider(guidance_scale=own_scale))
     for threshold in (0.05, 0.1, 0.2):
         yield Setting(
             "cache",
@@ -76,7 +76,7 @@ def settings():
         name = f"{steps} steps, " + (f"guided {start:g} to {stop:g}" if stop else "unguided")
         knobs = {"num_inference_steps": steps}
         if stop:
-            yield Setting("together", name, knobs, guider=interval(4.0, start, stop))
+            yield Setting("together", name, knobs, guider=interval(own_scale, start, stop))
         else:
             yield Setting("together", name, knobs | {"true_cfg_scale": 1.0})
 
@@ -98,7 +98,7 @@ def measure(pipe, count):
     }
     points = []
     with ProcessPoolExecutor(mp_context=get_context("spawn")) as oracle:
-        for setting in settings():
+        for setting in settings(pipe.settings["true_cfg_scale"]):
             with Passes(pipe.transformer) as passes:
                 edits = {task: edit(pipe, each, setting) for task, each in examples.items()}
             scores = {task: oracle.submit(score_all, examples[task], edits[task]) for task in TASKS}
