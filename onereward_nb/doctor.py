@@ -26,13 +26,12 @@ def models_in_words():
     """One sentence on the models that edit pictures on this machine."""
     from .models import MODELS, obstacle_to
 
-    runs = [each for each in MODELS.values() if each.kind == "pipeline" and obstacle_to(each) is None]
-    small = [model.name for model in runs if not model.full_size]
-    full_size = [model.name for model in runs if model.full_size]
-    if not small:
+    if obstacle_to(MODELS["postcard-fill"]):
         return "none. `python -m onereward_nb doctor` says what is missing."
+    pipelines = [each for each in MODELS.values() if each.kind == "pipeline" and each.full_size]
+    full_size = [each.name for each in pipelines if obstacle_to(each) is None]
     larger = f" This GPU also runs {', '.join(full_size)}." if full_size else ""
-    return f"{', '.join(small)}; they come with the notebooks: no download, no account.{larger}"
+    return f"the small ones come with the notebooks: no download, no account.{larger}"
 
 
 def _print_packages(title, wanted):
