@@ -9,7 +9,10 @@ from onereward_nb.tasks import TASKS
 
 
 class Darker:
-    """P(Yes) that the first picture is the darker one, by their difference in grey levels: surer in each further dimension."""
+    """P(Yes) that the first picture is the darker one, by their difference in grey levels.
+
+    It is surer in each further dimension of a task.
+    """
 
     def __init__(self, sharpness=50.0, sign=1.0):
         self.sharpness, self.sign, self.seen = sharpness, sign, []
