@@ -1,4 +1,4 @@
-"""Pictures and plots in one style: grids of pictures, curves, bars with intervals, radar charts, clouds of points, Pareto fronts.
+"""Pictures and plots in one style: grids of pictures, curves, bars, radar charts, clouds of points, Pareto fronts.
 
 Each function returns a `Picture`, which a notebook shows when it is the last value of a cell. What is stored
 there is one small PNG of at most 256 colours, with alternative text.
