@@ -33,23 +33,23 @@ def chosen_by(rule, among=lambda rate, own: True):
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
-        (lambda points, own, task: own, "'together: 6 steps, unguided' keeps up at 6"),
+        (lambda points, own, task: own, "'together: 6 steps, unguided' needs 6"),
         (
             chosen_by(lambda passes, rate: passes),
             "for fill it takes 'steps: 2', with 78.5%, below the interval",
         ),
-        (chosen_by(lambda passes, rate: -rate), "at 8 passes, but 'together: 6 steps, unguided' keeps up"),
+        (chosen_by(lambda passes, rate: -rate), "at 8 passes, but 'together: 6 steps, unguided' needs 6"),
         (
             chosen_by(
                 lambda passes, rate: (passes, -rate), among=lambda rate, own: rate["rate"] >= own["rate"]
             ),
-            "keeps up at 6",
+            "unguided' needs 6",
         ),
         (
             chosen_by(
                 lambda passes, rate: (passes, -rate), among=lambda rate, own: rate["low"] >= own["low"]
             ),
-            "keeps up at 6",
+            "unguided' needs 6",
         ),
         (
             chosen_by(

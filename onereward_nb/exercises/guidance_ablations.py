@@ -41,7 +41,7 @@ def check_cheapest(cheapest):
                 False, f"{chosen}, below the interval of the own setting, which begins at {low:.1%}"
             )
         if spent > needed:
-            return verdict(False, f"{chosen} at {spent:g} passes, but {right!r} keeps up at {needed:g}")
+            return verdict(False, f"{chosen} at {spent:g} passes, but {right!r} needs {needed:g}")
         if rates[answer] < rates[right]:
             return verdict(False, f"{chosen}, but {right!r} costs the same and has {rates[right]:.1%}")
     return verdict(True, "as cheap as can be, and in no task below the interval")
@@ -91,7 +91,7 @@ def _why(times, flips, half_width):
         1 / 4: "half_width is half of the interval, not all of it",
         4: "half_width is half of the interval already",
         half_width: "the half-width must be squared",
-        2 * (1 - flips): "that is for two separate groups, whose rates are uncertain each for itself",
+        2 * (1 - flips): "that is for two separate groups, not for pairs",
         1 - flips: "flips (1 - flips) is the variance of yes or no, but a change is -1, 0 or 1",
         flips**-0.5: "the standard deviation stands where the variance belongs",
         flips: "the variance is the share of flips itself, for a change is 1 in size wherever it is not 0",
