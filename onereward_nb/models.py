@@ -18,6 +18,7 @@ from .catalogue import Catalogue
 from .environment import frozen
 from .hub import ModelUnavailable
 from .pipeline import FluxFillCFGPipeline
+from .tasks import QUICK
 
 # Settings belong to weights and don't mix: FLUX.1-Fill was distilled to take its guidance as a number, about
 # 30, in one prediction. OneReward's weights want that number at 1 and true CFG at 4, in two (its repository,
@@ -50,6 +51,7 @@ class Model:
     transformer: where another transformer is taken from, (folder or repository, subfolder).
     lora: likewise, (repository, subfolder), file pytorch_lora_weights.safetensors.
     settings: the arguments of the pipeline that suit it.
+    quick: those of them that change for a quick edit, where it is known what does as well.
     default_size: the side of its pictures, in pixels.
     gpu_gb: the GPU memory that a full-size model needs.
     """
@@ -62,6 +64,7 @@ class Model:
     transformer: tuple[str, str] | None = None
     lora: tuple[str, str] | None = None
     settings: dict = field(default_factory=dict)
+    quick: dict = field(default_factory=dict)
     default_size: int = 1024
     gpu_gb: int = _OFFLOADED_GB
 
@@ -77,7 +80,7 @@ class Model:
 
 
 def _postcard(name, does, settings=_POSTCARD, **more):
-    return Model(name, does, "postcard-fill", settings=settings, default_size=128, **more)
+    return Model(name, does, "postcard-fill", settings=settings, quick=QUICK, default_size=128, **more)
 
 
 def _onereward(name, does, subfolder, **more):
@@ -155,7 +158,7 @@ def load_pipeline(name=None, device=None, dtype=None):
             bfloat16 on GPUs that compute in it (compute capability 8 and up), float16 on older ones.
 
     Returns:
-        A FluxFillCFGPipeline with the model's `settings` and `default_size`.
+        A FluxFillCFGPipeline with the model's `settings`, `quick` and `default_size`.
 
     Raises:
         ValueError for an unknown name or one that is no pipeline; ModelUnavailable, with the next step, where
@@ -175,7 +178,8 @@ def load_pipeline(name=None, device=None, dtype=None):
         raise ModelUnavailable(obstacle)
     dtype = dtype or default_dtype(device)
     pipe = _load_full_size(model, device, dtype) if model.full_size else _load_small(model, device, dtype)
-    pipe.settings, pipe.default_size = dict(model.settings), model.default_size
+    pipe.settings, pipe.quick = dict(model.settings), dict(model.quick)
+    pipe.default_size = model.default_size
     pipe.set_progress_bar_config(delay=2, disable=frozen())  # seconds: no bar for what is over sooner
     return pipe
 

@@ -66,6 +66,7 @@ def test_catalogue():
     }
     assert MODELS["postcard-fill"].settings["num_inference_steps"] == 28
     assert MODELS["postcard-fill"].default_size == 128
+    assert not any(model.quick for model in MODELS.values() if model.full_size)
 
 
 def test_unknown_model():
@@ -102,6 +103,7 @@ def test_small_model(small_models, pipe):
     assert isinstance(loaded, onr.FluxFillCFGPipeline)
     assert loaded.dtype == torch.float32 and loaded.device.type == "cpu"
     assert loaded.settings == MODELS["postcard-fill"].settings and loaded.default_size == 128
+    assert loaded.quick == onr.QUICK
     with pytest.raises(AssertionError):
         np.testing.assert_array_equal(edited(loaded), np.asarray(random_picture()))
     for name, weight in loaded.transformer.state_dict().items():
@@ -268,6 +270,7 @@ def test_full_size_model(full_size_models, gpu, name, seed):
     loaded = load_pipeline(name, dtype=torch.float32)
     assert moves == ["resident"]
     assert loaded.settings == MODELS[name].settings and loaded.default_size == 1024
+    assert loaded.quick == {}
     expected = tiny_components(seed=seed)["transformer"].state_dict()
     for key, weight in loaded.transformer.state_dict().items():
         assert torch.equal(weight, expected[key])
