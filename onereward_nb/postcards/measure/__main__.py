@@ -9,6 +9,7 @@ python -m onereward_nb.postcards.measure panorama --examples 100         # noteb
 python -m onereward_nb.postcards.measure object-removal --examples 100   # notebook 03
 python -m onereward_nb.postcards.measure guidance --examples 200         # notebook 07: hours on a CPU, minutes on a GPU
 python -m onereward_nb.postcards.measure reward --examples 800           # notebook 08: minutes on a GPU
+python -m onereward_nb.postcards.measure best-of --examples 100          # notebook 08: minutes on a GPU
 """
 
 import argparse
@@ -22,6 +23,7 @@ from ...reward import load_reward_model
 from ...tasks import TASKS
 from ..preferences import complete, parts
 from . import (
+    best_of,
     guidance,
     image_extend,
     image_fill,
@@ -48,12 +50,16 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", help=", ".join(["reader", "reward", "a pipeline's name", *STUDIES]))
+    parser.add_argument(
+        "what", help=", ".join(["reader", "reward", "best-of", "a pipeline's name", *STUDIES])
+    )
     parser.add_argument("--examples", type=int, default=200, help="held-out examples of each case")
     parser.add_argument("--tuning-examples", type=int, default=100, help="of each task and guidance scale")
     parser.add_argument("--model", default="postcard-fill", help="the pipeline of a study")
     parser.add_argument(
-        "--judge", default="postcard-reward", help="the reward model to measure, or its folder"
+        "--judge",
+        default="postcard-reward",
+        help="the reward model to measure or to choose by, or its folder",
     )
     parser.add_argument("--task", choices=list(TASKS), help="measure a reward model on this task only")
     parser.add_argument(
@@ -69,6 +75,8 @@ def main():
         figures = reader.measure(args.examples)
     elif args.what == "reward":
         figures = measure_reward(args)
+    elif args.what == "best-of":
+        figures = measure_best_of(args)
     elif args.what in STUDIES:
         figures = {
             "model": args.model,
@@ -90,6 +98,13 @@ def measure_reward(args):
     paths = complete(quiet_pipeline(args.model, args.device), args.preferences, wanted)
     figures = reward.measure(load_reward_model(args.judge, args.device), paths, task=args.task)
     return {"judge": args.judge, "candidates": args.model, **figures}
+
+
+def measure_best_of(args):
+    """Success over N where a reward model chooses among the edits of a pipeline."""
+    judge = load_reward_model(args.judge, args.device)
+    figures = best_of.measure(quiet_pipeline(args.model, args.device), judge, args.examples)
+    return {"model": args.model, "judge": args.judge, **figures}
 
 
 def quiet_pipeline(name, device):
