@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from onereward_nb.evaluation import rate
 from onereward_nb.postcards import example
 from onereward_nb.postcards.measure import best_of
 from onereward_nb.postcards.measure.best_of import NUMBERS, by_number, share
@@ -52,9 +53,10 @@ def test_everybody_is_equal_where_there_is_no_choice(right):
     assert len({figures[chooser][1]["rate"] for chooser in figures}) == 1
 
 
-def test_the_interval_of_a_share_stays_between_0_and_1():
-    assert share(np.array([1.0, 1.0, 0.5]))["high"] == 1.0
-    assert share(np.array([0.0, 0.0, 0.5]))["low"] == 0.0
+def test_a_share_has_the_interval_of_one_edit_of_each_example():
+    verdicts = np.array([1.0, 0.0, 1.0, 1.0])
+    assert share(verdicts) == pytest.approx(rate(verdicts))
+    assert share(np.array([1.0, 0.5, 1.0, 0.5])) == pytest.approx(rate(verdicts))
 
 
 def test_tries_differ_in_their_noise_and_stand_with_their_example(monkeypatch):
