@@ -1,4 +1,4 @@
-"""Pictures and plots in one style: grids of pictures, curves, bars, radar charts, clouds of points, Pareto fronts.
+"""Pictures and plots in one style: grids, curves, bars, rows, radar charts, clouds of points, Pareto fronts.
 
 Each function returns a `Picture`, which a notebook shows when it is the last value of a cell. What is stored
 there is one small PNG of at most 256 colours, with alternative text.
@@ -15,7 +15,7 @@ from PIL import Image
 
 from .grids import FRAME, INK, Picture, grid
 
-__all__ = ["COLOURS", "Picture", "bars", "curves", "front", "grid", "radar", "scatter"]
+__all__ = ["COLOURS", "Picture", "bars", "curves", "front", "grid", "radar", "rows", "scatter"]
 
 # The colours of Okabe and Ito, which colour-blind readers can tell apart; markers for who sees none
 COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000"]
@@ -93,6 +93,33 @@ def bars(series, y, title=None, digits=2, alt=None):
         axes.set_xticks(range(len(groups)), groups)
         axes.set(ylabel=y)
         return finish(alt or _in_words("Bars", series, f"{y} for {', '.join(groups)}", title), series)
+
+
+def rows(series, x, title=None, alt=None):
+    """A row for each name, with a marker for each value and its interval where given: for many names, or long ones.
+
+    Args:
+        series: {label: {name: value}} or {label: {name: (value, low, high)}}. The names stand from top to bottom.
+        x: label of the axis, with its unit.
+        title, alt: as for `curves`.
+
+    Returns:
+        A `Picture`.
+    """
+    names = list(dict.fromkeys(name for values in series.values() for name in values))
+    with _axes(title, size=(6.4, 1.3 + 0.28 * len(names))) as (axes, finish):
+        for i, ((label, values), colour, marker) in enumerate(
+            zip(series.items(), COLOURS, MARKERS, strict=False)
+        ):
+            beside = 0.3 * (i - (len(series) - 1) / 2)
+            for name, value in values.items():
+                middle, low, high = value if isinstance(value, (tuple, list)) else (value,) * 3
+                at = names.index(name) + beside
+                axes.plot((low, high), (at, at), color=colour, lw=1.6)
+                axes.plot(middle, at, color=colour, marker=marker, ls="none", ms=5, label=label)
+        axes.set_yticks(range(len(names)), names)
+        axes.set(xlabel=x, ylim=(len(names) - 0.4, -0.6))
+        return finish(alt or _in_words("Rows", series, f"{x} for {', '.join(names)}", title), series)
 
 
 def radar(series, title=None, top=1.0, alt=None):

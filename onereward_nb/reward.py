@@ -143,6 +143,23 @@ class RewardModel:
             results += chances.tolist()
         return results if several else results[0]
 
+    @torch.inference_mode()
+    def contests(self, images, *, task, dimensions, prompt=None):
+        """P(Yes) that each of some edits of one picture is better than each other, over both orders.
+
+        dimensions: a list of the task's. Returns an array (dimensions, n, n); an image against itself counts 0.5.
+        """
+        count = len(images)
+        seen = self._see_all(images)
+        pairs = list(permutations(range(count), 2))
+        wins = np.full((len(dimensions), count, count), 0.5)
+        for table, dimension in zip(wins, dimensions, strict=True):
+            chances = self._chances(seen, pairs, _questions(task, dimension, prompt, len(pairs)))
+            for (a, b), chance in zip(pairs, chances.tolist(), strict=True):
+                table[a, b] += (chance - 0.5) / 2
+                table[b, a] -= (chance - 0.5) / 2
+        return wins
+
     def rank(self, images, *, task, dimension, prompt=None):
         """The order of some edits of one picture, best first: a list of their indices.
 
@@ -191,21 +208,9 @@ class RewardModel:
         sights = [see(self.model.model.visual, self.processor, each) for each in (images, references)]
         return {name: self._answer(*sights, asked) for name, asked in questions.items()}
 
-    @torch.inference_mode()
     def _standings(self, images, task, dimensions, prompt):
-        """The mean P(Yes) of each image against all others, over both orders and the dimensions: array (n,)."""
-        count = len(images)
-        if count < 2:
-            return np.zeros(count)
-        seen = self._see_all(images)
-        pairs = list(permutations(range(count), 2))
-        wins = np.zeros((count, count))
-        for dimension in dimensions:
-            chances = self._chances(seen, pairs, _questions(task, dimension, prompt, len(pairs)))
-            for (a, b), chance in zip(pairs, chances.tolist(), strict=True):
-                wins[a, b] += chance
-                wins[b, a] += 1 - chance
-        return wins.sum(axis=1) / (2 * len(dimensions) * (count - 1))
+        """The mean P(Yes) of each image against all, over both orders and the dimensions: array (n,)."""
+        return self.contests(images, task=task, dimensions=dimensions, prompt=prompt).mean(axis=(0, 2))
 
     @torch.inference_mode()
     def _see_all(self, pictures):

@@ -82,13 +82,14 @@ def test_what_cannot_be_shown_is_refused_with_words(call, message):
         ),
         lambda: plots.bars(SCORES, "success rate"),
         lambda: plots.bars({"a": {"x": (0.5, 0.4, 0.6)}}, "success rate"),
+        lambda: plots.rows({"a": {"x": (0.5, 0.4, 0.6), "y": 0.2}, "b": {"y": 0.7}}, "success rate"),
         lambda: plots.radar(SCORES),
         lambda: plots.scatter(
             {"scale 1": CLOUDS, "scale 4": CLOUDS}, "x", "y", under={"true": CLOUDS["red"]}
         ),
         lambda: plots.front({"fill": COSTS, "text": COSTS}, "passes", "success, %"),
     ],
-    ids=["grid", "curves", "bars", "interval", "radar", "scatter", "front"],
+    ids=["grid", "curves", "bars", "interval", "rows", "radar", "scatter", "front"],
 )
 def draw(request):
     return request.param
@@ -131,6 +132,19 @@ def test_panels_share_their_limits_and_the_shape_of_the_clouds():
     assert abs(left[:, 0].mean() - right[:, 0].max()) < 6  # at the same height as its like in the second
     rise, run = np.ptp(right, axis=0)
     assert run / rise == pytest.approx(4, rel=0.15)
+
+
+def test_rows_stand_from_top_to_bottom_and_their_intervals_end_where_they_should():
+    shown = plots.rows({"a": {"first": (0.2, 0.0, 1.0), "second": 1.0, "third": 0.0}}, "rate")
+    sheet = np.asarray(shown.image, int)
+    blue = np.abs(sheet - (0x00, 0x72, 0xB2)).max(axis=2) < 30
+    lines = np.flatnonzero(blue.any(axis=1))
+    first, second, third = (
+        np.flatnonzero(blue[band].any(axis=0))
+        for band in np.split(lines, np.flatnonzero(np.diff(lines) > 1) + 1)
+    )
+    assert abs(np.mean(second) - first.max()) < 4 and abs(np.mean(third) - first.min()) < 4
+    assert shown.alt == "Rows: rate for first, second, third. a."
 
 
 def test_clouds_beyond_the_colours_are_refused():

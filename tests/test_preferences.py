@@ -194,3 +194,15 @@ def test_candidates_keep_what_is_outside_the_mask_and_end_with_the_truth(postcar
         truth = np.asarray(images[-1], int) - np.asarray(edit.target, int)
         assert len(images) == 5 and np.abs(truth)[mask].mean() < 8
         assert np.array_equal(np.asarray(images[-1])[~mask], np.asarray(edit.image)[~mask])
+
+
+def test_the_items_that_come_along_are_those_of_their_command():
+    items = preferences.shipped_items()
+    wanted = [(task, seed) for task, seeds in preferences.parts(12, first_seed=1_000_000) for seed in seeds]
+    assert [(item.task, item.seed) for item in items] == wanted
+    command = "--items 12 --first-seed 1000000 --out assets/preferences"
+    assert command in (preferences.SHIPPED / "README.md").read_text(encoding="utf-8")
+    for item in items[::5]:
+        again = score_all([example(item.task, item.seed)] * len(item.images), item.images)
+        for stored, now in zip(item.scores, again, strict=True):
+            assert stored == pytest.approx(now, abs=0.01)

@@ -224,6 +224,24 @@ def test_rank_follows_the_mean_preference(judge):
     assert judge.rank(images[:1], **FILL) == [0]
 
 
+def test_contests_are_the_preferences_of_each_over_each(judge):
+    images = pictures(*[SIZES[0]] * 3, seed=4)
+    dimensions = ["structure", "text alignment"]
+    wins = judge.contests(images, task="fill", dimensions=dimensions, prompt="a ball")
+    assert wins.shape == (2, 3, 3)
+    for table, dimension in zip(wins, dimensions, strict=True):
+        for a, b in ((0, 1), (2, 0), (1, 1)):
+            expected = judge.preference(
+                images[a],
+                images[b],
+                task="fill",
+                dimension=dimension,
+                prompt="a ball",
+                both_orders=True,
+            )
+            assert table[a, b] == pytest.approx(expected, abs=1e-5)
+
+
 def test_best_of_picks_the_edit_that_ranks_first(judge, pipe):
     image, mask = random_picture(), random_mask()
     settings = {"num_inference_steps": 1}

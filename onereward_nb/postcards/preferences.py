@@ -22,6 +22,7 @@ from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
+from ..environment import ROOT
 from ..evaluation import HELD_OUT
 from ..files import write
 from ..models import load_pipeline
@@ -35,6 +36,7 @@ PORTION = 10  # items that a process draws or judges at a time
 AHEAD = 2  # parts that are drawn ahead, and that wait to be judged
 FIRST_SEED = 300_000  # where no other training draws
 MARGIN = 0.05  # scores nearer to each other than this are too close to call
+SHIPPED = ROOT / "assets" / "preferences"
 
 
 class Item(NamedTuple):
@@ -167,6 +169,12 @@ def load_items(path):
         item._replace(images=[Image.fromarray(picture) for picture in several])
         for item, several in zip(items, pictures, strict=True)
     ]
+
+
+def shipped_items():
+    """A few held-out items of each task that come along, in the order of their seeds; SHIPPED says how they were made."""
+    items = chain.from_iterable(load_items(path) for path in SHIPPED.glob("*.safetensors"))
+    return sorted(items, key=lambda item: item.seed)
 
 
 def parts(items, first_seed=FIRST_SEED):

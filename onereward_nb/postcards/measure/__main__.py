@@ -10,6 +10,7 @@ python -m onereward_nb.postcards.measure object-removal --examples 100   # noteb
 python -m onereward_nb.postcards.measure guidance --examples 200         # notebook 07: hours on a CPU, minutes on a GPU
 python -m onereward_nb.postcards.measure reward --examples 800           # notebook 08: minutes on a GPU
 python -m onereward_nb.postcards.measure comparison --examples 500       # notebook 10: all fill models, minutes on a GPU
+python -m onereward_nb.postcards.measure best-of --examples 100          # notebook 08: minutes on a GPU
 """
 
 import argparse
@@ -23,6 +24,7 @@ from ...reward import load_reward_model
 from ...tasks import TASKS
 from ..preferences import complete, parts
 from . import (
+    best_of,
     comparison,
     guidance,
     image_extend,
@@ -51,13 +53,16 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "what", help=", ".join(["reader", "reward", "comparison", "a pipeline's name", *STUDIES])
+        "what",
+        help=", ".join(["reader", "reward", "best-of", "comparison", "a pipeline's name", *STUDIES]),
     )
     parser.add_argument("--examples", type=int, default=200, help="held-out examples of each case")
     parser.add_argument("--tuning-examples", type=int, default=100, help="of each task and guidance scale")
     parser.add_argument("--model", default="postcard-fill", help="the pipeline of a study")
     parser.add_argument(
-        "--judge", default="postcard-reward", help="the reward model to measure, or its folder"
+        "--judge",
+        default="postcard-reward",
+        help="the reward model to measure or to choose by, or its folder",
     )
     parser.add_argument("--task", choices=list(TASKS), help="measure a reward model on this task only")
     parser.add_argument(
@@ -75,6 +80,8 @@ def main():
         figures = measure_reward(args)
     elif args.what == "comparison":
         figures = comparison.measure(comparison.small_models(), args.examples, args.device)
+    elif args.what == "best-of":
+        figures = measure_best_of(args)
     elif args.what in STUDIES:
         figures = {
             "model": args.model,
@@ -96,6 +103,13 @@ def measure_reward(args):
     paths = complete(quiet_pipeline(args.model, args.device), args.preferences, wanted)
     figures = reward.measure(load_reward_model(args.judge, args.device), paths, task=args.task)
     return {"judge": args.judge, "candidates": args.model, **figures}
+
+
+def measure_best_of(args):
+    """Success over N where a reward model chooses among the edits of a pipeline."""
+    judge = load_reward_model(args.judge, args.device)
+    figures = best_of.measure(quiet_pipeline(args.model, args.device), judge, args.examples)
+    return {"model": args.model, "judge": args.judge, **figures}
 
 
 def quiet_pipeline(name, device):
