@@ -170,9 +170,8 @@ def load_pipeline(name=None, device=None, dtype=None, memory="auto"):
         pipe = _load_small(model, device, dtype or default_dtype(device))
         pipe.settings = dict(model.settings)
     pipe.default_size = model.default_size
-    pipe.set_progress_bar_config(
-        delay=2, disable=environment.frozen()
-    )  # seconds: no bar for what is over sooner
+    # a bar after two seconds: none for what is over sooner
+    pipe.set_progress_bar_config(delay=2, disable=environment.frozen())
     return pipe
 
 
@@ -225,9 +224,10 @@ _SMALL = {"pipeline": '"postcard-fill", which does the same edits', "reward": '"
 
 def _machine_with_gpu(model, device):
     """This machine and the GPU that a full-size model is to run on."""
-    device, machine = torch.device(device or "cuda"), environment.machine()
+    device = torch.device(device or "cuda")
     place = device.index or 0
-    if device.type == "cuda" and place < len(machine.gpus):
+    if device.type == "cuda" and torch.cuda.is_available() and place < torch.cuda.device_count():
+        machine = environment.machine()
         return machine, machine.gpus[place]
     room = f" with at least {model.gpu_gb} GB" if model.gpu_gb else ""
     raise ModelUnavailable(
@@ -255,10 +255,8 @@ def _best_model(device):
 
 def _small_folders(model):
     """Where a small model lies: (its components, another transformer or None, a LoRA or None)."""
-    parts = (model.base, model.transformer, model.lora)
-    folders = [
-        part and models_folder().joinpath(*([part] if isinstance(part, str) else part)) for part in parts
-    ]
+    parts = ((model.base,), model.transformer, model.lora)
+    folders = [part and models_folder().joinpath(*part) for part in parts]
     for folder in folders:
         if folder and not folder.is_dir():
             raise ModelUnavailable(

@@ -84,6 +84,7 @@ def gpu(monkeypatch):
         card = Gpu("a GPU", float(gigabytes), capability)
         monkeypatch.setattr(environment, "machine", lambda: Machine("a CPU", 8, memory, (card,)))
         monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+        monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
         monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
         placed = []
         for method in ("to", "enable_model_cpu_offload", "enable_group_offload"):

@@ -10,6 +10,7 @@ from transformers import CLIPTextModel, T5EncoderModel
 
 import onereward_nb as onr
 from onereward_nb import MODELS, encoded, full_size, load_pipeline
+from onereward_nb.__main__ import main
 from onereward_nb.hub import ModelUnavailable
 from onereward_nb.models import obstacle_to
 from onereward_nb.plans import PLANS, Plan
@@ -92,7 +93,6 @@ def test_what_the_hub_refuses_is_explained(hub_server, gpu):
 @pytest.mark.parametrize("name", FULL_SIZE)
 def test_without_gpu(monkeypatch, name):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
     for device in (None, "cpu", "cuda"):
         with pytest.raises(ModelUnavailable, match=rf"'{name}' needs an NVIDIA GPU.*postcard-fill"):
             load_pipeline(name, device)
@@ -128,6 +128,31 @@ def test_a_gpu_that_is_too_small_is_refused_before_the_hub_is_asked(hub_server, 
     with pytest.raises(ModelUnavailable, match=r"No memory plan fits .*'layers': it needs about 6\.4 GB"):
         load_pipeline("onereward")
     assert not hub_server.requests
+
+
+def test_a_gpu_that_is_not_there(gpu):
+    gpu(80)
+    with pytest.raises(ModelUnavailable, match="there is none here"):
+        load_pipeline("onereward", "cuda:1")
+
+
+@pytest.mark.parametrize(
+    ("gigabytes", "words"),
+    [
+        (30, "memory plan 'offload': all in 16 bits, each part moved"),
+        (4, "'layers': it needs about 6.4 GB of GPU"),
+    ],
+)
+def test_the_doctor_says_which_plan_or_what_keeps_it(gpu, capsys, gigabytes, words):
+    gpu(gigabytes)
+    main(["doctor"])
+    said = capsys.readouterr().out
+    for name in FULL_SIZE:
+        of_this = " ".join(said.partition(f" {name} ")[2].split())
+        assert of_this.startswith(
+            MODELS[name].does + (" memory plan" if gigabytes == 30 else " No memory plan")
+        )
+        assert words in of_this
 
 
 def test_obstacles_name_the_figures(gpu):
