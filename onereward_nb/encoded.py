@@ -93,13 +93,8 @@ class FluxFillCFGEncodedPipeline(FluxFillCFGPipeline):
         texts = {path: self.encoded.read(path) for path in paths}
         unread = {path: pair for path, pair in zip(paths, pairs, strict=True) if texts[path] is None}
         with self._encoders(device) if unread else nullcontext(device) as device:
-            for path, (
-                prompt,
-                prompt_2,
-            ) in unread.items():  # one by one: a prompt reads the same in any company
-                embeds, pooled, _ = super().encode_prompt(
-                    prompt, prompt_2, device, max_sequence_length=tokens
-                )
+            for path, pair in unread.items():  # one by one: a prompt reads the same in any company
+                embeds, pooled, _ = super().encode_prompt(*pair, device, max_sequence_length=tokens)
                 texts[path] = Text(embeds.cpu(), pooled.cpu())
                 self.encoded.write(path, texts[path])
         return [texts[path] for path in paths]

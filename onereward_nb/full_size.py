@@ -14,8 +14,6 @@ from .tasks import TASKS
 
 # diffusers 0.42 renamed the argument, and warns of the old name
 DTYPE = "dtype" if Version(diffusers.__version__) >= Version("0.42") else "torch_dtype"
-
-
 # beside the transformer; FLUX.1-Fill's repository has all once more in two large files, for other programs
 _PARTS = ("scheduler", "text_encoder", "text_encoder_2", "tokenizer", "tokenizer_2", "vae")
 
@@ -39,7 +37,7 @@ def load(model, plan, device, dtype):
 
     Raises ModelUnavailable, with the next step, where weights cannot be had.
     """
-    folders = {repository: hub.download(repository, files) for repository, files in files_of(model).items()}
+    folders = hub.download(files_of(model))
     base = folders[model.base]
     absent = dict.fromkeys(("text_encoder", "text_encoder_2")) if plan.frees_encoders else {}
     pipe = FluxFillCFGEncodedPipeline.from_pretrained(
@@ -54,12 +52,8 @@ def load(model, plan, device, dtype):
     pipe.encoded = EncodedPrompts(model.base, base.name, bits)
     if plan.frees_encoders:
         pipe.load_encoders = lambda: _encoders(base, device, dtype)
-        pipe.encode(
-            [
-                *{task.prompt for task in TASKS.values() if task.prompt},
-                model.settings.get("negative_prompt", ""),
-            ]
-        )
+        fixed = [task.prompt for task in TASKS.values() if task.prompt]
+        pipe.encode([*fixed, model.settings.get("negative_prompt", "")])
     repository, subfolder = _transformer_of(model)
     pipe.transformer = _transformer(folders[repository] / subfolder, plan, device, dtype)
     if model.lora:
@@ -77,7 +71,7 @@ def _transformer(folder, plan, device, dtype):
 
 
 def _quantization(plan, dtype):
-    if plan.package == "torchao":
+    if plan.name == "int8":
         from torchao.quantization import Int8WeightOnlyConfig
 
         return TorchAoConfig(Int8WeightOnlyConfig())

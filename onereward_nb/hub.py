@@ -85,57 +85,73 @@ def downloaded(repository, patterns):
     try:
         huggingface_hub.get_cached_repo_tree(
             repository, **here
-        )  # what belongs there: nothing is missed below
-        return Path(
-            huggingface_hub.snapshot_download(
-                repository, allow_patterns=patterns, local_files_only=True, **here
-            )
+        )  # without it, a file that lacks would go unseen
+        folder = huggingface_hub.snapshot_download(
+            repository, allow_patterns=patterns, local_files_only=True, **here
         )
     except (errors.CachedRepoTreeNotFoundError, errors.LocalEntryNotFoundError):
         return None
+    return Path(folder)
 
 
-def download(repository, patterns):
-    """The folder, named for the revision, of the files of a repository that match, which are downloaded if need be.
+def download(wanted):
+    """Folders with the files of some repositories, downloaded if need be.
 
     What is here is used as it is, without asking the hub for something newer. The hub's client goes on by itself after
     a short break of the connection; after a long one, another call fetches the files that are not here whole.
 
-    Raises ModelUnavailable, with the next step, where access, a connection or room on the disk is missing.
+    Args:
+        wanted: {repository: patterns of its files}.
+
+    Returns:
+        {repository: folder}, each folder named for the revision.
+
+    Raises:
+        ModelUnavailable, with the next step, where access, a connection or room on the disk is missing.
     """
-    if folder := downloaded(repository, patterns):
-        return folder
-    wanted = {"cache_dir": constants.HF_HUB_CACHE, "allow_patterns": patterns}
+    folders = {repository: downloaded(repository, patterns) for repository, patterns in wanted.items()}
+    missing = {name: _missing(name, wanted[name]) for name, folder in folders.items() if folder is None}
+    if sum(missing.values()) + ROOM > _free() and any(missing.values()):
+        raise ModelUnavailable(_disk_full(missing))
+    return folders | {name: _fetch(name, wanted[name], missing) for name in missing}
+
+
+def _missing(repository, patterns):
+    """How many bytes are still to be downloaded, once the hub has let us in."""
     with explained(repository):
-        huggingface_hub.auth_check(repository)  # before 30 GB are on their way
-        files = huggingface_hub.snapshot_download(repository, dry_run=True, **wanted)
-    missing = sum(file.file_size for file in files if file.will_download)
-    _check_room(repository, missing)
+        huggingface_hub.auth_check(repository)
+        files = huggingface_hub.snapshot_download(
+            repository, cache_dir=constants.HF_HUB_CACHE, allow_patterns=patterns, dry_run=True
+        )
+    return sum(file.file_size for file in files if file.will_download)
+
+
+def _fetch(repository, patterns, missing):
     try:
         with explained(repository):
-            return Path(huggingface_hub.snapshot_download(repository, **wanted))
+            return Path(
+                huggingface_hub.snapshot_download(
+                    repository, cache_dir=constants.HF_HUB_CACHE, allow_patterns=patterns
+                )
+            )
     except (OSError, RuntimeError) as error:  # RuntimeError: ours from above, and all errors of hf_xet
         cause = error.__cause__ or error
         if getattr(cause, "errno", None) == errno.ENOSPC:
-            raise ModelUnavailable(_disk_full(repository, missing)) from cause
+            raise ModelUnavailable(_disk_full(missing)) from cause
         if _answer(cause) or isinstance(cause, (PermissionError, NotADirectoryError)):
             raise  # these say themselves what to do
         raise ModelUnavailable(
-            f"The download of {repository}, {missing / 1e9:.1f} GB, broke off ({cause}). Run this again: files that "
-            "have arrived whole are kept."
+            f"The download of {repository}, {missing[repository] / 1e9:.1f} GB, broke off ({cause}). Run this again: "
+            "files that have arrived whole are kept."
         ) from cause
 
 
-def _check_room(repository, missing):
-    if missing and missing + ROOM > _free():
-        raise ModelUnavailable(_disk_full(repository, missing))
-
-
-def _disk_full(repository, missing):
+def _disk_full(missing):
+    size = sum(missing.values()) / 1e9
     return (
-        f"{repository} needs {missing / 1e9:.1f} GB more on the disk of {constants.HF_HUB_CACHE}, and {ROOM / 1e9:.0f} "
-        f"GB of room; {_free() / 1e9:.1f} GB are free. Make room (`hf cache ls` lists what was downloaded before), or "
-        "set HF_HOME to a folder on a larger disk before starting Python."
+        f"{' and '.join(missing)} take {size:.1f} GB more on the disk of {constants.HF_HUB_CACHE}, and "
+        f"{ROOM / 1e9:.0f} GB of room; {_free() / 1e9:.1f} GB are free. Make room (`hf cache ls` lists what was "
+        "downloaded before), or set HF_HOME to a folder on a larger disk before starting Python."
     )
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import torch
+from packaging.requirements import Requirement
 
 from .catalogue import Catalogue
 from .environment import installed
@@ -31,7 +32,7 @@ class Plan:
     weight_bytes: of each quantized weight; None keeps the transformer in 16 bits.
     frees_encoders: whether prompts are encoded first and their encoders then leave memory. They come back, beside the
         transformer, for a prompt that was never encoded before.
-    package: an optional one that it needs.
+    package: an optional one that it needs, with the version that diffusers and transformers want.
     """
 
     name: str
@@ -57,7 +58,7 @@ PLANS = Catalogue(
             "the transformer rounded to 8 bits, each part moved to the GPU for its turn",
             "offload",
             weight_bytes=_INT8,
-            package="torchao",
+            package="torchao>=0.15",
         ),
         Plan(
             "nf4",
@@ -65,7 +66,7 @@ PLANS = Catalogue(
             "resident",
             weight_bytes=_NF4,
             frees_encoders=True,
-            package="bitsandbytes",
+            package="bitsandbytes>=0.46.1",
         ),
         Plan("layers", "all in 16 bits, each layer moved to the GPU in every step", "layers"),
     ],
@@ -162,10 +163,13 @@ def obstacle(plan, machine, gpu, dtype=torch.bfloat16):
         return f"it needs about {need.gpu:.1f} GB of GPU memory, this GPU has {gpu.memory:.1f}"
     if need.system > machine.memory:
         return f"it needs about {need.system:.1f} GB of system memory, this machine has {machine.memory:.1f}"
-    if plan.package == "torchao" and dtype != torch.bfloat16:
+    if plan.name == "int8" and dtype != torch.bfloat16:
         return f"torchao's 8 bits go with bfloat16, and this would be {str(dtype).removeprefix('torch.')}"
-    if plan.package and installed(plan.package) is None:
-        return f"it needs the package {plan.package}: pip install {plan.package}"
+    if plan.package:
+        wanted = Requirement(plan.package)
+        version = installed(wanted.name)
+        if version is None or not wanted.specifier.contains(version, prereleases=True):
+            return f'it needs the package {wanted.name}: pip install "{wanted}"'
     return None
 
 

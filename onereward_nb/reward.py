@@ -94,7 +94,7 @@ def _source(name, device):
     if obstacle := obstacle_to(model, device):
         raise ModelUnavailable(obstacle)
     if model.full_size:
-        return hub.download(model.base, ["*.json", "*.safetensors", "*.txt", "*.jinja"])
+        return hub.download({model.base: ["*.json", "*.safetensors", "*.txt", "*.jinja"]})[model.base]
     return models_folder() / model.base
 
 

@@ -13,8 +13,13 @@ from onereward_nb import hub
 from onereward_nb.hub import ModelUnavailable
 
 REPOSITORY = "black-forest-labs/FLUX.1-Fill-dev"
+OTHER = "bytedance-research/OneReward"
 PATTERNS = ["model_index.json", "transformer/*", "vae/*"]
 Disk = namedtuple("Disk", "total used free")
+
+
+def fetch(patterns):
+    return hub.download({REPOSITORY: patterns})[REPOSITORY]
 
 
 def fetched(server):
@@ -27,7 +32,7 @@ def fetched(server):
 
 
 def test_download_takes_what_matches_and_nothing_else(hub_server, repositories):
-    folder = hub.download(REPOSITORY, PATTERNS)
+    folder = fetch(PATTERNS)
     files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     weights = {
         f"{part}/{name}"
@@ -42,18 +47,18 @@ def test_download_takes_what_matches_and_nothing_else(hub_server, repositories):
 
 def test_what_is_here_is_used_without_asking(hub_server):
     assert hub.downloaded(REPOSITORY, PATTERNS) is None
-    folder = hub.download(REPOSITORY, PATTERNS)
+    folder = fetch(PATTERNS)
     hub_server.requests.clear()
     hub_server.refuse("/", httpx.ConnectError("no network"))
-    assert hub.download(REPOSITORY, PATTERNS) == hub.downloaded(REPOSITORY, PATTERNS) == folder
+    assert fetch(PATTERNS) == hub.downloaded(REPOSITORY, PATTERNS) == folder
     assert not hub_server.requests
 
 
 def test_a_part_that_is_missing_is_fetched_alone(hub_server):
-    hub.download(REPOSITORY, ["vae/*"])
+    fetch(["vae/*"])
     assert hub.downloaded(REPOSITORY, PATTERNS) is None
     hub_server.requests.clear()
-    hub.download(REPOSITORY, ["vae/*", "scheduler/*"])
+    fetch(["vae/*", "scheduler/*"])
     assert fetched(hub_server) == [("scheduler/scheduler_config.json", None)]
 
 
@@ -62,7 +67,7 @@ def test_after_a_short_break_a_download_goes_on_where_it_stopped(hub_server, rep
     monkeypatch.setattr("time.sleep", lambda seconds: None)
     hub_server.cut(1000, httpx.RemoteProtocolError("the connection was closed"))
     weights = "vae/diffusion_pytorch_model.safetensors"
-    folder = hub.download(REPOSITORY, [weights])
+    folder = fetch([weights])
     assert (folder / weights).read_bytes() == (repositories / REPOSITORY / weights).read_bytes()
     assert fetched(hub_server) == [(weights, None), (weights, "bytes=1000-")]
 
@@ -72,11 +77,11 @@ def test_after_a_long_break_the_files_that_came_whole_are_kept(hub_server, repos
     with pytest.raises(
         ModelUnavailable, match=rf"{REPOSITORY}, 0\.\d GB, broke off \(the network is gone\)\. Run this again"
     ):
-        hub.download(REPOSITORY, ["vae/*"])
+        fetch(["vae/*"])
     assert hub.downloaded(REPOSITORY, ["vae/*"]) is None
     hub_server.requests.clear()
     weights = "vae/diffusion_pytorch_model.safetensors"
-    folder = hub.download(REPOSITORY, ["vae/*"])
+    folder = fetch(["vae/*"])
     assert (folder / weights).read_bytes() == (repositories / REPOSITORY / weights).read_bytes()
     assert fetched(hub_server) == [(weights, None)]
 
@@ -84,7 +89,7 @@ def test_after_a_long_break_the_files_that_came_whole_are_kept(hub_server, repos
 def test_downloads_show_their_progress(hub_server, capsys, monkeypatch):
     monkeypatch.delenv("TQDM_DISABLE", raising=False)
     huggingface_hub.utils.enable_progress_bars()
-    hub.download(REPOSITORY, ["vae/*"])
+    fetch(["vae/*"])
     assert "Fetching 2 files: 100%" in capsys.readouterr().err
 
 
@@ -95,9 +100,9 @@ def test_a_disk_without_room_is_noticed_before_anything_is_fetched(hub_server, m
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: Disk(50e9, 47.9e9, 2.1e9))
     monkeypatch.setattr(hub, "ROOM", 3e9)
     with pytest.raises(
-        ModelUnavailable, match=rf"{REPOSITORY} needs 0\.0 GB more .* 3 GB of room; 2\.1 GB are free.*HF_HOME"
+        ModelUnavailable, match=rf"{REPOSITORY} take 0\.0 GB more .* 3 GB of room; 2\.1 GB are free.*HF_HOME"
     ):
-        hub.download(REPOSITORY, PATTERNS)
+        fetch(PATTERNS)
     assert not fetched(hub_server)
 
 
@@ -107,15 +112,15 @@ def test_the_room_that_is_needed_is_that_of_the_missing_files(hub_server, monkey
         for part in ("vae", "transformer")
     )
     monkeypatch.setattr(hub, "ROOM", 0)
-    hub.download(REPOSITORY, ["vae/*"])
+    fetch(["vae/*"])
     for free, enough in ((transformer - 1, False), (transformer, True)):
         assert transformer - 1 < vae + transformer
         monkeypatch.setattr(shutil, "disk_usage", lambda folder, free=free: Disk(0, 0, free))
         if enough:
-            assert hub.download(REPOSITORY, ["vae/*", "transformer/*"])
+            assert fetch(["vae/*", "transformer/*"])
         else:
             with pytest.raises(ModelUnavailable, match="Make room"):
-                hub.download(REPOSITORY, ["vae/*", "transformer/*"])
+                fetch(["vae/*", "transformer/*"])
 
 
 def test_a_disk_that_fills_up_on_the_way(hub_server, monkeypatch):
@@ -127,15 +132,28 @@ def test_a_disk_that_fills_up_on_the_way(hub_server, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(huggingface_hub, "snapshot_download", full)
-    with pytest.raises(ModelUnavailable, match=r"needs 0\.\d GB more on the disk of .*hub.*hf cache ls"):
-        hub.download(REPOSITORY, PATTERNS)
+    with pytest.raises(ModelUnavailable, match=r"take 0\.\d GB more on the disk of .*hub.*hf cache ls"):
+        fetch(PATTERNS)
 
 
 def test_a_folder_that_may_not_be_written_says_so_itself(hub_server, monkeypatch, tmp_path):
     (tmp_path / "file").write_text("in the way of a folder")
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "file" / "hub"))
     with pytest.raises(OSError, match="file"):
-        hub.download(REPOSITORY, PATTERNS)
+        fetch(PATTERNS)
+
+
+def test_the_room_is_that_for_all_repositories_together(hub_server, monkeypatch, repositories):
+    wanted = {REPOSITORY: ["vae/*"], OTHER: ["flux.1-fill-dev-OneReward-transformer/*"]}
+    files = [path for name, (pattern,) in wanted.items() for path in (repositories / name).glob(pattern)]
+    size = sum(path.stat().st_size for path in files)
+    monkeypatch.setattr(hub, "ROOM", 0)
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: Disk(0, 0, size - 1))
+    with pytest.raises(ModelUnavailable, match=rf"{REPOSITORY} and {OTHER} take"):
+        hub.download(wanted)
+    assert not fetched(hub_server)
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: Disk(0, 0, size))
+    assert list(hub.download(wanted)) == [REPOSITORY, OTHER]
 
 
 # --- refusals
@@ -175,16 +193,16 @@ def test_refusals(hub_server, answer, words, request_for, monkeypatch):
     monkeypatch.setattr("time.sleep", lambda seconds: None)  # the client waits before it tries again
     hub_server.refuse(request_for, *answer)
     with pytest.raises(ModelUnavailable, match=words) as caught:
-        hub.download(REPOSITORY, PATTERNS)
+        fetch(PATTERNS)
     assert caught.value.__cause__ is not None
     hub_server.allow_all()
-    assert hub.download(REPOSITORY, PATTERNS)
+    assert fetch(PATTERNS)
 
 
 def test_a_file_that_is_gone(hub_server):
     hub_server.refuse("/resolve/", 404, "EntryNotFound")
     with pytest.raises(ModelUnavailable, match=r"has changed on the hub: what was asked for is gone"):
-        hub.download(REPOSITORY, PATTERNS)
+        fetch(PATTERNS)
 
 
 def test_offline_by_choice(hub_server, monkeypatch):
@@ -192,4 +210,4 @@ def test_offline_by_choice(hub_server, monkeypatch):
     huggingface_hub.set_client_factory(huggingface_hub.utils._http.default_client_factory)
     huggingface_hub.close_session()
     with pytest.raises(ModelUnavailable, match="unset HF_HUB_OFFLINE"):
-        hub.download(REPOSITORY, PATTERNS)
+        fetch(PATTERNS)

@@ -30,8 +30,8 @@ def dtype(gpu):
 def packages(monkeypatch):
     """Pretends that only these optional packages are installed."""
 
-    def pretend(*names):
-        monkeypatch.setattr(plans, "installed", lambda name: "1.0" if name in names else None)
+    def pretend(*names, version="1.0"):
+        monkeypatch.setattr(plans, "installed", lambda name: version if name in names else None)
 
     pretend("torchao", "bitsandbytes")
     return pretend
@@ -101,7 +101,7 @@ def test_without_its_package_the_next_plan_is_taken(packages):
     assert choose(machine(RTX_4090), RTX_4090).name == "nf4"
     packages()
     assert choose(machine(RTX_4090), RTX_4090).name == "layers"
-    assert "'int8', but it needs the package torchao: pip install torchao" in report(
+    assert "'int8', but it needs the package torchao: pip install \"torchao>=0.15\"" in report(
         PLANS["layers"], machine(RTX_4090), RTX_4090
     )
 
@@ -138,8 +138,15 @@ def test_a_plan_that_cannot_be_had_is_refused_with_the_figures(packages, name, g
 
 def test_a_plan_without_its_package_says_how_to_get_it(packages):
     packages()
-    with pytest.raises(ModelUnavailable, match=r"'nf4' is not possible here: .* pip install bitsandbytes"):
+    with pytest.raises(
+        ModelUnavailable, match=r"'nf4' is not possible here: .* pip install .bitsandbytes>=0"
+    ):
         choose(machine(A4000), A4000, memory="nf4")
+
+
+def test_a_package_that_is_too_old_is_as_good_as_none(packages):
+    packages("torchao", "bitsandbytes", version="0.14")
+    assert choose(machine(RTX_4090), RTX_4090).name == "layers"
 
 
 def test_an_advice_to_install_is_given_only_where_it_helps(packages):
