@@ -132,8 +132,7 @@ def needs(plan, dtype=torch.bfloat16):
 
     def weights(part, bits, quantized=None):
         every, some = parameters()[part]
-        some = some if quantized else 0
-        return ((every - some) * bits.itemsize + some * (quantized or 0)) / 1e9
+        return ((every - some) * bits.itemsize + some * (quantized or bits.itemsize)) / 1e9
 
     rounded_text = plan.weight_bytes if plan.frees_encoders else None
     text = weights("text_encoder", dtype) + weights("text_encoder_2", text_dtype(dtype), rounded_text)
@@ -207,11 +206,8 @@ def report(plan, machine, gpu, dtype=torch.bfloat16):
         f"Expected at 1024x1024 (estimated, not measured): {need.gpu:.1f} of {gpu.memory:.1f} GB of GPU memory, "
         f"{need.system:.1f} of {machine.memory:.1f} GB of system memory.",
     ]
-    better = [each for each in PLANS.values() if list(PLANS).index(each.name) < list(PLANS).index(plan.name)]
-    lines += [
-        f"Better: {each.name!r}, but {why}."
-        for each in better
-        if (why := obstacle(each, machine, gpu, dtype))
-    ]
-    lines += [f"Better: memory={each.name!r}." for each in better if not obstacle(each, machine, gpu, dtype)]
+    names = list(PLANS)
+    for name in names[: names.index(plan.name)]:
+        why = obstacle(PLANS[name], machine, gpu, dtype)
+        lines.append(f"Better: {name!r}, but {why}." if why else f"Better: memory={name!r}.")
     return "\n".join(lines)

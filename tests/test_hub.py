@@ -62,6 +62,14 @@ def test_a_part_that_is_missing_is_fetched_alone(hub_server):
     assert fetched(hub_server) == [("scheduler/scheduler_config.json", None)]
 
 
+def test_what_another_program_left_is_completed(hub_server):
+    huggingface_hub.hf_hub_download(REPOSITORY, "model_index.json", cache_dir=constants.HF_HUB_CACHE)
+    assert hub.downloaded(REPOSITORY, PATTERNS) is None
+    hub_server.requests.clear()
+    assert (fetch(PATTERNS) / "vae" / "config.json").is_file()
+    assert ("model_index.json", None) not in fetched(hub_server)
+
+
 def test_after_a_short_break_a_download_goes_on_where_it_stopped(hub_server, repositories, monkeypatch):
     monkeypatch.setattr(constants, "DOWNLOAD_CHUNK_SIZE", 100)  # the client writes in pieces of this size
     monkeypatch.setattr("time.sleep", lambda seconds: None)
