@@ -25,6 +25,7 @@ _HOME_OF = {
     "FluxFillCFGPipeline": "pipeline",
     "MODELS": "models",
     "MaskEditor": "widgets.editor",
+    "QUICK": "tasks",
     "TASKS": "tasks",
     "compare": "widgets.compare",
     "load_pipeline": "models",

@@ -16,6 +16,7 @@ from .catalogue import Catalogue
 from .hub import ModelUnavailable
 from .lora import load_lora
 from .pipeline import FluxFillCFGPipeline
+from .tasks import QUICK
 
 # Settings belong to weights and don't mix: FLUX.1-Fill was distilled to take its guidance as a number, about
 # 30, in one prediction. OneReward's weights want that number at 1 and true CFG at 4, in two (its repository,
@@ -45,6 +46,7 @@ class Model:
     transformer: where another transformer is taken from, (folder or repository, subfolder).
     lora: likewise a LoRA, (folder or repository, subfolder), file pytorch_lora_weights.safetensors.
     settings: the arguments of the pipeline that suit it.
+    quick: those of them that change for a quick edit, where it is known what does as well.
     default_size: the side of its pictures, in pixels.
     gpu_gb: the GPU memory that a full-size reward model needs. What pipelines need depends on their memory plan.
     """
@@ -57,12 +59,13 @@ class Model:
     transformer: tuple[str, str] | None = None
     lora: tuple[str, str] | None = None
     settings: dict = field(default_factory=dict)
+    quick: dict = field(default_factory=dict)
     default_size: int = 1024
     gpu_gb: int | None = None
 
 
 def _postcard(name, does, settings=_POSTCARD, **more):
-    return Model(name, does, "postcard-fill", settings=settings, default_size=128, **more)
+    return Model(name, does, "postcard-fill", settings=settings, quick=QUICK, default_size=128, **more)
 
 
 def _onereward(name, does, subfolder, **more):
@@ -142,7 +145,7 @@ def load_pipeline(name=None, device=None, dtype=None, memory="auto"):
             fits. Which, and what it is expected to need, is printed. Small models need no plan.
 
     Returns:
-        A FluxFillCFGPipeline with the model's `settings` and `default_size`.
+        A FluxFillCFGPipeline with the model's `settings`, `quick` and `default_size`.
 
     Raises:
         ValueError for an unknown name or one that is no pipeline, or a plan for a small model; ModelUnavailable,
@@ -169,7 +172,7 @@ def load_pipeline(name=None, device=None, dtype=None, memory="auto"):
     else:
         pipe = _load_small(model, device, dtype or default_dtype(device))
         pipe.settings = dict(model.settings)
-    pipe.default_size = model.default_size
+    pipe.quick, pipe.default_size = dict(model.quick), model.default_size
     # a bar after two seconds: none for what is over sooner
     pipe.set_progress_bar_config(delay=2, disable=environment.frozen())
     return pipe

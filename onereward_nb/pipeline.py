@@ -27,8 +27,9 @@ class FluxFillCFGPipeline(FluxFillPipeline):
     the input's, pictures of any mode and bad inputs are dealt with (see `onereward_nb.images`). With
     `true_cfg_scale=1` and `paste=None` the two agree bit for bit.
 
-    Attributes: `settings`, the arguments that suit this model best, and `default_size`, the side in pixels of
-    the pictures that it was made for. `load_pipeline` sets both; here they are those of the OneReward weights.
+    Attributes: `settings`, the arguments that suit this model best; `quick`, those of them that change for a
+    quick edit; and `default_size`, the side in pixels of the pictures that it was made for. `load_pipeline` sets
+    them; here they are those of the OneReward weights.
 
     Source: Gong et al., OneReward, arXiv 2508.21066, and its repository; Ho and Salimans, arXiv 2207.12598.
     """
@@ -38,6 +39,7 @@ class FluxFillCFGPipeline(FluxFillPipeline):
     settings = MappingProxyType(
         {"true_cfg_scale": 4.0, "negative_prompt": "nsfw", "guidance_scale": 1.0, "num_inference_steps": 50}
     )
+    quick = MappingProxyType({})
     default_size = 1024
     _joint_attention_kwargs = None  # until a call sets it: prompts can be encoded before the first one
 

@@ -1,4 +1,4 @@
-"""Pictures and plots in one style: grids of pictures, curves, bars with intervals, radar charts, clouds of points.
+"""Pictures and plots in one style: grids of pictures, curves, bars, radar charts, clouds of points, Pareto fronts.
 
 Each function returns a `Picture`, which a notebook shows when it is the last value of a cell. What is stored
 there is one small PNG of at most 256 colours, with alternative text.
@@ -10,11 +10,12 @@ from contextlib import contextmanager
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, NullLocator
 from PIL import Image
 
 from .grids import FRAME, INK, Picture, grid
 
-__all__ = ["COLOURS", "Picture", "bars", "curves", "grid", "radar", "scatter"]
+__all__ = ["COLOURS", "Picture", "bars", "curves", "front", "grid", "radar", "scatter"]
 
 # The colours of Okabe and Ito, which colour-blind readers can tell apart; markers for who sees none
 COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000"]
@@ -150,7 +151,47 @@ def scatter(panels, x, y, under=None, title=None, alt=None):
             one.set(xlabel=x, aspect="equal")
         axes[0].set(ylabel=y)
         what = f"{title or f'{y} over {x}'}: {', '.join(panels)}"
-        return finish(alt or _in_words("Clouds of points", names, what, None), names)
+        words = alt or _in_words("Clouds of points", names, what, None)
+        return finish(words, names, markerscale=4)  # points of a cloud are too small to tell
+
+
+def front(panels, x, y, title=None, alt=None):
+    """What is worth its cost: points in panels side by side, and the Pareto front of each panel.
+
+    Args:
+        panels: {panel: {label: [(cost, value), ...]}}, costs above 0. On the front is a point that no other beats:
+            none costs at most as much and is at least as good, and better in one of the two.
+        x, y: labels of the axes, with units; x, the cost, is drawn on a logarithmic axis.
+        title, alt: as for `curves`.
+
+    Returns:
+        A `Picture`, 800 pixels wide where there are several panels.
+    """
+    labels = list(dict.fromkeys(label for series in panels.values() for label in series))
+    size = (8, 3.4) if len(panels) > 1 else (6.4, 4)
+    with _axes(title, panels=list(panels), size=size) as (axes, finish):
+        for one, series in zip(axes, panels.values(), strict=True):
+            for label, colour, marker in zip(labels, COLOURS, MARKERS, strict=False):
+                if label in series:
+                    one.plot(*zip(*series[label], strict=True), marker, ms=5, color=colour, label=label)
+            best = unbeaten([point for points in series.values() for point in points])
+            one.step(*zip(*best, strict=True), where="post", color="#888888", lw=1, zorder=1)
+            one.set(xlabel=x, xscale="log")
+            one.xaxis.set_major_locator(FixedLocator(_doubling(series)))
+            one.xaxis.set_major_formatter("{x:g}")
+            one.xaxis.set_minor_locator(NullLocator())
+        axes[0].set(ylabel=y)
+        what = f"{title or f'{y} over {x}'}: {', '.join(panels)}"
+        return finish(alt or _in_words("Pareto fronts", labels, what, None), labels)
+
+
+def unbeaten(points):
+    """The points (cost, value) that no other beats, by rising cost and value."""
+    best = []
+    for cost, value in sorted(set(points), key=lambda point: (point[0], -point[1])):
+        if not best or value > best[-1][1]:
+            best.append((cost, value))
+    return best
 
 
 @contextmanager
@@ -174,18 +215,24 @@ def _axes(title, grid_axis="both", projection=None, panels=None, size=(6.4, 4)):
         if panels and title:
             figure.suptitle(title, x=0.01, ha="left", size=11)
 
-        def finish(alt, series):
+        def finish(alt, series, markerscale=1):
             if len(series) > len(COLOURS):
                 raise ValueError(f"{len(series)} series cannot be told apart: show at most {len(COLOURS)}.")
             if len(series) > 1:
                 by_label = dict(zip(*reversed(axes[-1].get_legend_handles_labels()), strict=True))
-                marked = {"markerscale": 4} if panels else {}  # points of a cloud are too small to tell
-                figure.legend(by_label.values(), by_label, loc="outside lower left", ncols=4, **marked)
+                place = {"loc": "outside lower left", "ncols": 4, "markerscale": markerscale}
+                figure.legend(by_label.values(), by_label, **place)
             buffer = io.BytesIO()
             figure.savefig(buffer, format="png")
             return Picture(Image.open(buffer).convert("RGB"), alt)
 
         yield axes if panels else axes[0], finish
+
+
+def _doubling(series):
+    """Ticks for costs: from the lowest of them, each twice the one before."""
+    costs = [cost for points in series.values() for cost, _ in points]
+    return min(costs) * 2.0 ** np.arange(1 + int(np.log2(max(costs) / min(costs))))
 
 
 def _in_words(kind, series, what, title):

@@ -174,14 +174,21 @@ class RewardModel:
 
         Returns (n,), float32.
         """
+        return self._rewards(images, references, task, [dimension], prompt)[dimension]
+
+    def rewards(self, images, references, *, task, prompt=None):
+        """reward() in each dimension of the task, the pictures looked at once: {dimension: (n,)}."""
+        return self._rewards(images, references, task, TASKS[getattr(task, "name", task)].dimensions, prompt)
+
+    def _rewards(self, images, references, task, dimensions, prompt):
         for name, pictures in (("images", images), ("references", references)):
             if pictures.ndim != 4 or pictures.shape[1] != 3 or len(pictures) != len(images):
                 raise ValueError(
                     f"{name} have the shape {tuple(pictures.shape)}: expected ({len(images)}, 3, height, width)"
                 )
-        questions = _questions(task, dimension, prompt, len(images))
+        questions = {name: _questions(task, name, prompt, len(images)) for name in dimensions}
         sights = [see(self.model.model.visual, self.processor, each) for each in (images, references)]
-        return self._answer(*sights, questions)
+        return {name: self._answer(*sights, asked) for name, asked in questions.items()}
 
     @torch.inference_mode()
     def _standings(self, images, task, dimensions, prompt):

@@ -25,7 +25,6 @@ from torch.nn.functional import relu
 
 from . import checks
 from .rollout import Rollout
-from .tasks import TASKS
 
 # The paper draws a task with 50% fill, text among it, 25% extend, 25% removal. How the pairs share is ours.
 TASK_SHARES = {"fill": 0.25, "text": 0.25, "extend": 0.125, "extend-no-prompt": 0.125, "removal": 0.25}
@@ -91,8 +90,9 @@ class Algorithm1(nn.Module):
 
     pipe: a FluxFillCFGPipeline. Its transformer becomes the policy; VAE and text encoders are frozen. To train a
         LoRA, add it to the transformer before.
-    reward_model: reward(images, references, task=, dimension=, prompt=) gives P(Yes) (n,), that each image is the
-        better one of its pair, with gradient to the images: tensors (n, 3, height, width) from 0 to 1.
+    reward_model: rewards(images, references, task=, prompt=) gives P(Yes) in each dimension of the task,
+        {dimension: (n,)}, that each image is the better one of its pair, with gradient to the images: tensors
+        (n, 3, height, width) from 0 to 1.
     settings: a `Settings`.
 
     policy: the transformer. trained: its weights that learn. reference, ema: other values for them.
@@ -108,7 +108,7 @@ class Algorithm1(nn.Module):
         self.rollout = Rollout(
             pipe, self.settings.steps, self.settings.true_cfg_scale, self.settings.both_branches
         )
-        self.reward = reward_model.reward
+        self.rewards = reward_model.rewards
         self.policy = pipe.transformer  # pi_theta
         check_trained(self.trained)
         self.reference = copies(self.trained)  # pi_ref <- pi_theta, for good
@@ -133,12 +133,9 @@ class Algorithm1(nn.Module):
         x_theta = self.rollout.pictures(self.rollout.predict_clean(x_t, c, t), c)
 
         # how sure is the reward model, in each dimension, that the policy's picture is the better one?
-        losses, rewards = [], {}
-        for dimension in TASKS[c.task].dimensions:
-            p = self.reward(x_theta, x_ref, task=c.task, dimension=dimension, prompt=c.prompts)
-            losses.append(relu(self.settings.bound - p).mean())
-            rewards[dimension] = p.detach().mean()
-        return torch.stack(losses).mean(), rewards
+        rewards = self.rewards(x_theta, x_ref, task=c.task, prompt=c.prompts)
+        loss = torch.stack([relu(self.settings.bound - p).mean() for p in rewards.values()]).mean()
+        return loss, {dimension: p.detach().mean() for dimension, p in rewards.items()}
 
     @torch.no_grad()
     def follow(self):

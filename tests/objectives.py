@@ -5,18 +5,23 @@ from tiny import quiet, random_mask, random_picture, tiny_components
 
 from onereward_nb import FluxFillCFGPipeline
 from onereward_nb.rollout import prepare
+from onereward_nb.tasks import TASKS
 
 
 class Darker:
-    """P(Yes) that the first picture of a pair is the darker one, by their difference in grey levels."""
+    """P(Yes) that the first picture is the darker one, by their difference in grey levels.
+
+    It is surer in each further dimension of a task.
+    """
 
     def __init__(self, sharpness=50.0, sign=1.0):
         self.sharpness, self.sign, self.seen = sharpness, sign, []
 
-    def reward(self, images, references, *, task, dimension, prompt=None):
-        self.seen.append((images.detach(), references, task, dimension, prompt))
+    def rewards(self, images, references, *, task, prompt=None):
+        self.seen.append((images.detach(), references, task, prompt))
         difference = (references - images).mean(dim=(1, 2, 3))
-        return torch.sigmoid(self.sign * self.sharpness * difference)
+        surer = self.sign * self.sharpness * difference
+        return {name: torch.sigmoid((1 + i) * surer) for i, name in enumerate(TASKS[task].dimensions)}
 
 
 class Fixed:
@@ -25,9 +30,10 @@ class Fixed:
     def __init__(self, *probabilities):
         self.probabilities = torch.tensor(probabilities)
 
-    def reward(self, images, references, **query):
+    def rewards(self, images, references, *, task, prompt=None):
         slope = images.mean(dim=(1, 2, 3))
-        return self.probabilities + slope - slope.detach()
+        p = self.probabilities + slope - slope.detach()
+        return {dimension: p for dimension in TASKS[task].dimensions}
 
 
 def tiny_pipe(seed=0):

@@ -1,8 +1,12 @@
-"""The figures of the README are those of the results files."""
+"""The figures of the README, and the settings that the package recommends, are those of the results files."""
 
 import json
 import re
 from pathlib import Path
+
+import pytest
+
+from onereward_nb import MODELS, QUICK
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -22,3 +26,31 @@ def test_the_readme_gives_the_measured_rates():
 def test_the_reader_is_right_on_untouched_renders():
     measured = json.loads((ROOT / "assets/results/postcard-reader.json").read_text())
     assert min(measured[what]["rate"] for what in ("kind", "colour", "letter")) >= 0.99
+
+
+# --- the settings for quick edits, as the study of guidance measured them --------------------------
+
+STUDY = json.loads((ROOT / "assets/results/guidance.json").read_text())
+BY_STEPS = STUDY["sweeps"]["steps"]
+FULL = BY_STEPS["28"]
+
+
+def keeps_up(point):
+    """Whether no task's success rate lies below the interval that 28 steps of full CFG have."""
+    return all(
+        point["success"][task]["rate"] >= full["low"] and full["examples"] >= 200
+        for task, full in FULL["success"].items()
+    )
+
+
+def test_quick_edits_keep_the_success_rate_at_a_third_of_the_cost():
+    assert STUDY["settings"] == MODELS["postcard-fill"].settings
+    assert list(QUICK) == ["num_inference_steps"]  # the one knob of the sweep that this looks at
+    quick = BY_STEPS[str(QUICK["num_inference_steps"])]
+    assert keeps_up(quick)
+    assert quick["passes"] <= FULL["passes"] / 3
+
+
+@pytest.mark.parametrize(("sweep", "name"), [("steps", "2"), ("scale", "8")])
+def test_settings_that_lose_are_told_apart(sweep, name):
+    assert not keeps_up(STUDY["sweeps"][sweep][name])

@@ -53,6 +53,7 @@ def test_each_model_is_put_together_from_its_repositories(hub_server, gpu, name,
     loaded = load_pipeline(name, dtype=torch.float32)
     assert placed == ["to"]
     assert loaded.settings == MODELS[name].settings and loaded.default_size == 1024
+    assert loaded.quick == {}
     by_hand = reference(seed)
     by_hand.settings = loaded.settings
     np.testing.assert_array_equal(edited(loaded), edited(by_hand))

@@ -64,6 +64,7 @@ def test_catalogue():
     }
     assert MODELS["postcard-fill"].settings["num_inference_steps"] == 28
     assert MODELS["postcard-fill"].default_size == 128
+    assert not any(model.quick for model in MODELS.values() if model.full_size)
 
 
 def test_unknown_model():
@@ -100,6 +101,7 @@ def test_small_model(small_models, pipe):
     assert isinstance(loaded, onr.FluxFillCFGPipeline)
     assert loaded.dtype == torch.float32 and loaded.device.type == "cpu"
     assert loaded.settings == MODELS["postcard-fill"].settings and loaded.default_size == 128
+    assert loaded.quick == onr.QUICK
     with pytest.raises(AssertionError):
         np.testing.assert_array_equal(edited(loaded), np.asarray(random_picture()))
     for name, weight in loaded.transformer.state_dict().items():

@@ -12,6 +12,7 @@ SCORES = {
     "base": {"fill": 0.9, "text": 0.8, "removal": 0.1},
     "after RL": {"fill": 0.9, "text": 0.8, "removal": 0.6},
 }
+COSTS = {"steps": [(4, 79.0), (8, 91.0), (56, 90.5)], "unguided": [(8, 89.0), (28, 90.0)]}
 CLOUDS = {"red": np.random.default_rng(0).normal(size=(300, 2)) * (3, 1), "blue": np.eye(2)}
 
 
@@ -85,8 +86,9 @@ def test_what_cannot_be_shown_is_refused_with_words(call, message):
         lambda: plots.scatter(
             {"scale 1": CLOUDS, "scale 4": CLOUDS}, "x", "y", under={"true": CLOUDS["red"]}
         ),
+        lambda: plots.front({"fill": COSTS, "text": COSTS}, "passes", "success, %"),
     ],
-    ids=["grid", "curves", "bars", "interval", "radar", "scatter"],
+    ids=["grid", "curves", "bars", "interval", "radar", "scatter", "front"],
 )
 def draw(request):
     return request.param
@@ -145,3 +147,31 @@ def test_alternative_text_names_what_is_shown():
     )
     assert plots.grid([picture()] * 2, ["before", "after"]).alt == "Pictures: before; after"
     assert plots.grid(picture(), alt="a red square").alt == "a red square"
+
+
+def beaten(point, others):
+    """By the definition: another is no dearer and no worse, and cheaper or better."""
+    cost, value = point
+    return any(
+        other_cost <= cost and other >= value and (other_cost, other) != point for other_cost, other in others
+    )
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_on_the_front_is_what_no_other_point_beats(seed):
+    points = [tuple(map(int, point)) for point in np.random.default_rng(seed).integers(1, 9, (12, 2))]
+    expected = sorted({point for point in points if not beaten(point, points)})
+    assert plots.unbeaten(points) == expected
+
+
+def test_the_front_is_drawn_as_steps_through_what_no_other_beats():
+    drawn = np.asarray(plots.front({"": {"a": [(1, 1), (4, 9)], "b": [(8, 5)]}}, "cost", "value").image, int)
+    grey = np.abs(drawn - 0x88).max(axis=2) < 20
+    across, up = ((grey.sum(axis) > 100).sum() for axis in (1, 0))
+    assert 1 <= across <= 4 and 1 <= up <= 4  # one level stretch and one rise, besides the two axes
+
+
+def test_alternative_text_of_a_front_names_panels_and_series():
+    assert plots.front({"fill": COSTS, "text": COSTS}, "passes", "success, %").alt == (
+        "Pareto fronts: success, % over passes: fill, text. steps, unguided."
+    )

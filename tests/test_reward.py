@@ -309,6 +309,11 @@ def test_the_reward_is_the_preference(judge):
     rewards = judge.reward(whole_levels(images), whole_levels(references), **FILL)
     pairs = ([as_image(each[None]) for each in side] for side in (images, references))
     assert rewards.tolist() == pytest.approx(judge.preference(*pairs, **FILL), abs=1e-5)
+    everything = judge.rewards(images, references, task="fill", prompt="a red ball")
+    assert tuple(everything) == TASKS["fill"].dimensions
+    for dimension, several in everything.items():
+        one = judge.reward(images, references, task="fill", dimension=dimension, prompt="a red ball")
+        torch.testing.assert_close(several, one)
     other_size = torch.cat(random_pixels(SIZES[1], SIZES[1]))
     assert judge.reward(images, other_size, **FILL).shape == (2,)
 

@@ -179,11 +179,13 @@ def test_the_loss_is_the_mean_hinge_over_the_tasks_dimensions(task):
     conditions = tiny_edits(pipe, task)
     algorithm = Algorithm1(pipe, judge, Settings(bound=0.6, **QUICK))
     loss, rewards = algorithm(conditions)
-    assert tuple(rewards) == TASKS[task].dimensions == tuple(seen[3] for seen in judge.seen)
+    assert tuple(rewards) == TASKS[task].dimensions
+    ((images, references, named, prompts),) = judge.seen
+    assert named == task and prompts == conditions.prompts
     hinges = []
-    for images, references, named, _, prompts in judge.seen:
-        assert named == task and prompts == conditions.prompts
-        p = torch.sigmoid(50 * (references - images).mean(dim=(1, 2, 3)))
+    for sharpness, reward in zip((50, 100, 150, 200, 250), rewards.values(), strict=False):
+        p = torch.sigmoid(sharpness * (references - images).mean(dim=(1, 2, 3)))
+        torch.testing.assert_close(reward, p.mean())
         hinges.append((0.6 - p).clamp(min=0).mean())
     torch.testing.assert_close(loss, torch.stack(hinges).mean())
     assert all(not reward.requires_grad for reward in rewards.values())
@@ -331,7 +333,7 @@ def test_in_16_bits_reference_and_policy_are_still_told_apart_and_every_weight_l
     loss.backward()
     torch.manual_seed(9)
     plain(conditions)
-    for in_16, in_32 in zip(judge.seen[0][:2], plain.reward.__self__.seen[0][:2], strict=True):
+    for in_16, in_32 in zip(judge.seen[0][:2], plain.rewards.__self__.seen[0][:2], strict=True):
         assert (in_16 - in_32).abs().mean() < 0.01
     assert (judge.seen[0][0] - judge.seen[0][1]).abs().mean() > 0.02
     still = [name for name, weight in pipe.transformer.named_parameters() if weight.grad is None]

@@ -25,9 +25,10 @@ class Failing(Darker):
         super().__init__()
         self.times = times
 
-    def reward(self, images, references, **query):
+    def rewards(self, images, references, **query):
         self.times -= 1
-        return super().reward(images, references, **query) * (float("nan") if self.times < 0 else 1)
+        rewards = super().rewards(images, references, **query)
+        return {name: p * (float("nan") if self.times < 0 else 1) for name, p in rewards.items()}
 
 
 def start(out, make=Algorithm1, judge=None, seed=0, iterations=6, measure_every=2, rate=1e-3, settings=None):

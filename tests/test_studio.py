@@ -103,6 +103,14 @@ def test_settings_are_those_of_the_model_at_first(pipe, image):
     assert studio.num_inference_steps == pipe.settings["num_inference_steps"]
 
 
+def test_it_starts_quick_where_the_model_can(pipe, image, mask, monkeypatch):
+    monkeypatch.setattr(pipe, "quick", {"num_inference_steps": 5}, raising=False)
+    studio = onr.studio(pipe, image)
+    assert (studio.num_inference_steps, studio.true_cfg_scale) == (5, 4.0)
+    asked = onr.studio(pipe, image, mask, num_inference_steps=6)
+    assert asked.num_inference_steps == 6
+
+
 def test_the_picture_shows_as_it_forms(studio):
     seen = []
     studio.gallery.observe(lambda change: seen.append((change.name, change.new)), ["progress", "_forming"])

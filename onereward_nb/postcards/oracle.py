@@ -12,6 +12,7 @@ between 0 and 1, higher is better:
 """
 
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -80,7 +81,7 @@ def score_fill(example, reading, image):
         reading,
         as_pixels(example.image),
         ~grown(things | stands_in(example.scene)),
-        [as_pixels(render(scene, SIZE)) for scene in shadowed],
+        [drawn(scene) for scene in shadowed],
     )
     named = [(thing.kind, thing.colour) for thing in found] == [(asked.kind, asked.colour)]
     return {
@@ -99,7 +100,7 @@ def score_text(example, reading, image):
     asked = example.thing.word
     slots = [LETTERS.index(letter) for letter in asked] + [len(LETTERS)] * (len(chances) - len(asked))
     as_read = replace(example.thing, word=word or " ")
-    ideal = as_pixels(render(example.scene.without(example.thing).with_things(as_read), SIZE))
+    ideal = drawn(example.scene.without(example.thing).with_things(as_read))
     target = as_pixels(example.target)
     ink, ideal_ink = (darker_than_face(pixels, reading.mask) for pixels in (reading.pixels, ideal))
     face = ~grown(ink | darker_than_face(target, reading.mask))
@@ -133,7 +134,7 @@ def score_removal(example, reading, image):
 
 def score_extend(example, reading, image):
     """Right where sky and ground go on as in the truth, and what stands in the margins is whole."""
-    target, truth = as_pixels(example.target), true_classes(example.scene)[0]
+    target, truth = as_pixels(example.target), what_stands(example.scene)
     consistency = max(extends(reading, scene) for scene in continuations(example.scene, ~reading.mask))
     background = (reading.classes < FIRST_THING) & (truth < FIRST_THING)
     found = things_in(reading, np.ones_like(reading.mask))
@@ -159,9 +160,21 @@ SCORES = {
 }
 
 
+@lru_cache(maxsize=64)  # candidates of one example are scored one after the other
+def drawn(scene):
+    """The pixels of a scene: as as_pixels() returns them, not to be changed."""
+    return as_pixels(render(scene, SIZE))
+
+
+@lru_cache(maxsize=64)
+def what_stands(scene):
+    """The class of each pixel of a scene: uint8 (128, 128), not to be changed."""
+    return true_classes(scene)[0]
+
+
 def stands_in(scene):
     """Where things stand in a scene: bool (128, 128)."""
-    return true_classes(scene)[0] >= FIRST_THING
+    return what_stands(scene) >= FIRST_THING
 
 
 def continuations(scene, visible):
@@ -174,12 +187,12 @@ def continuations(scene, visible):
 
 def extends(reading, scene):
     """How well sky and ground go on as in a scene, 0 to 1. Where clouds and sun are, nobody can know from outside."""
-    truth, target = true_classes(scene)[0], as_pixels(render(scene, SIZE))
+    truth, target = what_stands(scene), drawn(scene)
     background = (reading.classes < FIRST_THING) & (truth < FIRST_THING)
     judged = background & reading.mask
     same_place = (reading.classes == truth)[judged].mean() if judged.any() else 0.0
     sky = (truth == SKY)[..., None]
-    clear = as_pixels(render(replace(scene, clouds=(), sun=BEHIND_THE_VIEWER), SIZE))
+    clear = drawn(replace(scene, clouds=(), sun=BEHIND_THE_VIEWER))
     skies = [np.where(sky, other, target) for other in (clear, CLOUDS[scene.light], SUNS[scene.light])]
     open_ground = background & ~grown(truth >= FIRST_THING)
     return float(same_place) * goes_on(reading, target, open_ground, skies, tolerance=1.5 * NEAR)

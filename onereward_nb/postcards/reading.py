@@ -58,15 +58,25 @@ def things_in(reading, region):
 def connected(region):
     """Number the connected parts of a region: int array, 0 outside. Spreads the largest number of each part over it."""
     labels = np.where(region, np.arange(1, region.size + 1).reshape(region.shape), 0)
+    if not region.any():
+        return labels
+    rows, columns = np.nonzero(region)
+    box = np.s_[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+    labels[box] = spread(labels[box])
+    return labels
+
+
+def spread(labels):
+    """Labels, 0 for none, where each has given way to the largest one that it touches, step by step."""
     while True:
         wider = np.pad(labels, 1)
-        spread = np.max(
+        largest = np.max(
             [wider[1:-1, 1:-1], wider[:-2, 1:-1], wider[2:, 1:-1], wider[1:-1, :-2], wider[1:-1, 2:]], axis=0
         )
-        spread[~region] = 0
-        if np.array_equal(spread, labels):
+        largest[labels == 0] = 0
+        if np.array_equal(largest, labels):
             return labels
-        labels = spread
+        labels = largest
 
 
 def grown(region, pixels=2):

@@ -72,7 +72,8 @@ class Studio(Controls):
     Attributes:
         task: the name of an entry of `TASKS`.
         prompt, negative_prompt, true_cfg_scale, num_inference_steps: as for the pipeline. The empty prompt
-            takes the task's own.
+            takes the task's own. They start as the model's own settings, with fewer steps for the small models
+            (`onr.QUICK`), so that live edits answer at once.
         seed: of the (first) picture; the others have the ones after it. `roll`: take a new one on Generate.
         pictures: how many to make at once, 1 to 4.
         live: whether each stroke and each changed setting is answered at once. By default on for models that
@@ -93,7 +94,8 @@ class Studio(Controls):
         self._shelf = Shelf(autosave, image) if autosave and not frozen() else None
         self._answers = False  # whether live mode answers to changes
         super().__init__(self.editor, self.gallery)
-        self._take({name: pipe.settings[name] for name in SETTINGS if name in pipe.settings})
+        own = {**pipe.settings, **pipe.quick}
+        self._take({name: own[name] for name in SETTINGS if name in own})
         self._tries_live = self.live = _is_small(pipe)
         self.start_with(start or {})
         if self._shelf:

@@ -29,7 +29,7 @@ example = onr.postcards.example("fill", seed=1, size={size})
 onr.run_task(pipe, "fill", example.image, example.mask, example.prompt, num_inference_steps=4)"""
 SHOW = """studio = onr.studio(pipe, example.image, prompt=example.prompt, live=True)
 studio"""
-READ = "print(json.dumps([edit.seconds for edit in studio.history]))"
+READ = "print(json.dumps([[edit.seconds, edit.settings['num_inference_steps']] for edit in studio.history]))"
 CLOCK = """() => {
   const clock = window.clock = { up: 0, shown: 0 };
   const gallery = document.querySelector(".onr-gallery");
@@ -48,14 +48,15 @@ def main():
         notebook.run(0)
         notebook.run(1)
         waits = measure(Surface(page), arguments.size, arguments.repeats)
-        edits = json.loads(notebook.run(2))
+        seconds, steps = zip(*json.loads(notebook.run(2)), strict=True)
     result = {
         "command": " ".join(["python", "tests/benchmarks/studio.py", *sys.argv[1:]]),
         "model": arguments.model,
         "size": arguments.size,
+        "steps": steps[0],
         "threads": torch.get_num_threads(),
         "pointer-up to result (s)": round(statistics.median(waits), 2),
-        "edit alone (s)": round(statistics.median(edits), 2),
+        "edit alone (s)": round(statistics.median(seconds), 2),
         "each pointer-up to result (s)": [round(wait, 2) for wait in waits],
     }
     print(json.dumps(result, indent=2))

@@ -9,6 +9,7 @@ python -m onereward_nb.postcards.measure panorama --examples 100         # noteb
 python -m onereward_nb.postcards.measure object-removal --examples 100   # notebook 03
 python -m onereward_nb.postcards.measure guidance --examples 200         # notebook 07: hours on a CPU, minutes on a GPU
 python -m onereward_nb.postcards.measure reward --examples 800           # notebook 08: minutes on a GPU
+python -m onereward_nb.postcards.measure comparison --examples 500       # notebook 10: all fill models, minutes on a GPU
 """
 
 import argparse
@@ -22,6 +23,7 @@ from ...reward import load_reward_model
 from ...tasks import TASKS
 from ..preferences import complete, parts
 from . import (
+    comparison,
     guidance,
     image_extend,
     image_fill,
@@ -48,7 +50,9 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", help=", ".join(["reader", "reward", "a pipeline's name", *STUDIES]))
+    parser.add_argument(
+        "what", help=", ".join(["reader", "reward", "comparison", "a pipeline's name", *STUDIES])
+    )
     parser.add_argument("--examples", type=int, default=200, help="held-out examples of each case")
     parser.add_argument("--tuning-examples", type=int, default=100, help="of each task and guidance scale")
     parser.add_argument("--model", default="postcard-fill", help="the pipeline of a study")
@@ -69,6 +73,8 @@ def main():
         figures = reader.measure(args.examples)
     elif args.what == "reward":
         figures = measure_reward(args)
+    elif args.what == "comparison":
+        figures = comparison.measure(comparison.small_models(), args.examples, args.device)
     elif args.what in STUDIES:
         figures = {
             "model": args.model,
