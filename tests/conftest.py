@@ -77,12 +77,13 @@ def hub_server(repositories, tmp_path, monkeypatch):
 @pytest.fixture
 def gpu(monkeypatch):
     """A pretended GPU: gpu(gigabytes, capability, system memory). Pipelines are placed by staying where they are."""
-    from onereward_nb import FluxFillCFGPipeline, environment
+    from onereward_nb import FluxFillCFGPipeline, doctor, environment
     from onereward_nb.environment import Gpu, Machine
 
     def pretend(gigabytes, capability=(9, 0), memory=128.0):
         card = Gpu("a GPU", float(gigabytes), capability)
-        monkeypatch.setattr(environment, "machine", lambda: Machine("a CPU", 8, memory, (card,)))
+        for module in (environment, doctor):
+            monkeypatch.setattr(module, "machine", lambda: Machine("a CPU", 8, memory, (card,)))
         monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
         monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
         monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
