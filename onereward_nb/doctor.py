@@ -63,12 +63,15 @@ def _print_machine(this):
 
 def _print_models(can_download):
     """Print which models run and what keeps the others; return whether the smallest one does."""
-    from .models import MODELS, obstacle_to
+    from .models import MODELS, obstacle_to, plan_for
 
     print("\nModels")
     for model in MODELS.values():
         obstacle = obstacle_to(model)
         print(f"  {'NO' if obstacle else 'yes':3} {model.name:32} {model.does}")
+        if not obstacle and model.full_size and model.kind == "pipeline":
+            plan = plan_for(model)
+            print(f"      memory plan {plan.name!r}: {plan.does}")
         if obstacle:
             print(textwrap.indent(textwrap.fill(obstacle, width=90, break_on_hyphens=False), " " * 6))
     if can_download:

@@ -26,3 +26,8 @@ def save_lora(pipe, folder):
     """Write the LoRA of a pipeline as pytorch_lora_weights.safetensors: pipe.load_lora_weights(folder) opens it."""
     layers = convert_state_dict_to_diffusers(get_peft_model_state_dict(pipe.transformer))
     pipe.save_lora_weights(folder, transformer_lora_layers=layers)
+
+
+def load_lora(pipe, folder, name):
+    """Open what `save_lora` or diffusers' training scripts wrote to a folder, as the adapter `name`."""
+    pipe.load_lora_weights(folder, weight_name="pytorch_lora_weights.safetensors", adapter_name=name)

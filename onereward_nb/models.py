@@ -8,15 +8,13 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import diffusers
 import torch
 from diffusers import FluxTransformer2DModel
-from packaging.version import Version
 
-from . import hub
+from . import environment, full_size, hub, plans
 from .catalogue import Catalogue
-from .environment import frozen
 from .hub import ModelUnavailable
+from .lora import load_lora
 from .pipeline import FluxFillCFGPipeline
 from .tasks import QUICK
 
@@ -35,9 +33,6 @@ _ONEREWARD = {
 _POSTCARD = {**_ONEREWARD, "true_cfg_scale": 2.0, "negative_prompt": "", "num_inference_steps": 28}
 _DISTILLED = {"guidance_scale": 2.0, "num_inference_steps": 28}
 
-# GB of GPU memory that full-size pipelines take at 1024x1024 in 16 bits (measured on FLUX.1 [dev])
-_RESIDENT_GB, _OFFLOADED_GB = 37, 24
-
 _FLUX_REPOSITORY = "black-forest-labs/FLUX.1-Fill-dev"
 _ONEREWARD_REPOSITORY = "bytedance-research/OneReward"
 
@@ -49,11 +44,11 @@ class Model:
     base: where all components lie: a folder of assets/models, or a repository of the hub for full-size
         models.
     transformer: where another transformer is taken from, (folder or repository, subfolder).
-    lora: likewise, (repository, subfolder), file pytorch_lora_weights.safetensors.
+    lora: likewise a LoRA, (folder or repository, subfolder), file pytorch_lora_weights.safetensors.
     settings: the arguments of the pipeline that suit it.
     quick: those of them that change for a quick edit, where it is known what does as well.
     default_size: the side of its pictures, in pixels.
-    gpu_gb: the GPU memory that a full-size model needs.
+    gpu_gb: the GPU memory that a full-size reward model needs. What pipelines need depends on their memory plan.
     """
 
     name: str
@@ -66,17 +61,7 @@ class Model:
     settings: dict = field(default_factory=dict)
     quick: dict = field(default_factory=dict)
     default_size: int = 1024
-    gpu_gb: int = _OFFLOADED_GB
-
-    @property
-    def repositories(self):
-        """What it is downloaded from: {repository: a file that is in it}."""
-        if not self.full_size:
-            return {}
-        files = {self.base: "model_index.json" if self.kind == "pipeline" else "config.json"}
-        if self.transformer:
-            files[self.transformer[0]] = f"{self.transformer[1]}/config.json"
-        return files
+    gpu_gb: int | None = None
 
 
 def _postcard(name, does, settings=_POSTCARD, **more):
@@ -147,7 +132,7 @@ MODELS = Catalogue(
 )
 
 
-def load_pipeline(name=None, device=None, dtype=None):
+def load_pipeline(name=None, device=None, dtype=None, memory="auto"):
     """An editing pipeline by its name, ready to be called.
 
     Args:
@@ -156,13 +141,15 @@ def load_pipeline(name=None, device=None, dtype=None):
         device: "cpu", "cuda", ...; by default the GPU if there is one.
         dtype: a torch.dtype; by default float32 on a CPU, so that pictures come out alike on every machine,
             bfloat16 on GPUs that compute in it (compute capability 8 and up), float16 on older ones.
+        memory: how to fit a full-size model into the GPU, a name of `plans.PLANS`; "auto" takes the best that
+            fits. Which, and what it is expected to need, is printed. Small models need no plan.
 
     Returns:
         A FluxFillCFGPipeline with the model's `settings`, `quick` and `default_size`.
 
     Raises:
-        ValueError for an unknown name or one that is no pipeline; ModelUnavailable, with the next step, where
-        weights, a GPU, a login, a licence or a connection is missing.
+        ValueError for an unknown name or one that is no pipeline, or a plan for a small model; ModelUnavailable,
+        with the next step, where weights, a GPU, memory, a login, a licence or a connection is missing.
     """
     device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     if name is None:
@@ -173,14 +160,21 @@ def load_pipeline(name=None, device=None, dtype=None):
     if model.kind != "pipeline":
         pipelines = ", ".join(each.name for each in MODELS.values() if each.kind == "pipeline")
         raise ValueError(f"{model.name!r} judges pictures and edits none. Models that edit: {pipelines}.")
-    obstacle = obstacle_to(model, device)
-    if obstacle:
-        raise ModelUnavailable(obstacle)
-    dtype = dtype or default_dtype(device)
-    pipe = _load_full_size(model, device, dtype) if model.full_size else _load_small(model, device, dtype)
-    pipe.settings, pipe.quick = dict(model.settings), dict(model.quick)
-    pipe.default_size = model.default_size
-    pipe.set_progress_bar_config(delay=2, disable=frozen())  # seconds: no bar for what is over sooner
+    if model.full_size:
+        machine, gpu = _machine_with_gpu(model, device)
+        dtype = dtype or default_dtype(device)
+        plan = plans.choose(machine, gpu, dtype, memory)
+        print(plans.report(plan, machine, gpu, dtype))
+        pipe = full_size.load(model, plan, device, dtype)
+        pipe.settings = {**model.settings, **plan.settings}
+    elif memory != "auto":
+        raise ValueError(f"{model.name!r} is small and fits anywhere: leave out memory={memory!r}.")
+    else:
+        pipe = _load_small(model, device, dtype or default_dtype(device))
+        pipe.settings = dict(model.settings)
+    pipe.quick, pipe.default_size = dict(model.quick), model.default_size
+    # a bar after two seconds: none for what is over sooner
+    pipe.set_progress_bar_config(delay=2, disable=environment.frozen())
     return pipe
 
 
@@ -205,41 +199,57 @@ def obstacle_to(model, device=None):
 
     Looks at this machine only: whether the hub lets us in shows on loading.
     """
-    if not model.full_size:
-        missing = [folder for folder in _small_folders(model) if not folder.is_dir()]
-        if missing:
-            return (
-                f"The weights of {model.name!r} are missing: no folder {missing[0]}. They come with a clone "
-                "of the project; elsewhere, set the environment variable ONEREWARD_NB_MODELS to their folder."
-            )
-        return None
-    small = {"pipeline": '"postcard-fill", which does the same edits', "reward": '"postcard-reward"'}[
-        model.kind
-    ]
-    if torch.device(device or "cuda").type != "cuda" or not torch.cuda.is_available():
-        return (
-            f"{model.name!r} needs an NVIDIA GPU with at least {model.gpu_gb} GB, and there is none here. "
-            f"Use {small} at a small size, or a machine with a GPU."
-        )
-    if _gpu_gb(device) < model.gpu_gb:
-        return (
-            f"{model.name!r} needs a GPU with {model.gpu_gb} GB or more, this has {_gpu_gb(device):.0f}. "
-            f"Use {small} at a small size, or a larger GPU."
-        )
+    try:
+        if not model.full_size:
+            _small_folders(model)
+        elif model.kind == "pipeline":
+            plan_for(model, device)
+        else:
+            _, gpu = _machine_with_gpu(model, device)
+            if gpu.memory < model.gpu_gb:
+                return (
+                    f"{model.name!r} needs a GPU with {model.gpu_gb} GB or more, this has {gpu.memory:.0f}. "
+                    f"Use {_SMALL[model.kind]} at a small size, or a larger GPU."
+                )
+    except ModelUnavailable as obstacle:
+        return str(obstacle)
     return None
+
+
+def plan_for(model, device=None):
+    """The memory plan that a full-size pipeline would take here. ModelUnavailable says what keeps it."""
+    machine, gpu = _machine_with_gpu(model, device)
+    return plans.choose(machine, gpu, default_dtype(device or "cuda"))
+
+
+_SMALL = {"pipeline": '"postcard-fill", which does the same edits', "reward": '"postcard-reward"'}
+
+
+def _machine_with_gpu(model, device):
+    """This machine and the GPU that a full-size model is to run on."""
+    device = torch.device(device or "cuda")
+    place = device.index or 0
+    if device.type == "cuda" and torch.cuda.is_available() and place < torch.cuda.device_count():
+        machine = environment.machine()
+        return machine, machine.gpus[place]
+    room = f" with at least {model.gpu_gb} GB" if model.gpu_gb else ""
+    raise ModelUnavailable(
+        f"{model.name!r} needs an NVIDIA GPU{room}, and there is none here. "
+        f"Use {_SMALL[model.kind]} at a small size, or a machine with a GPU."
+    )
 
 
 def _best_model(device):
     onereward = MODELS["onereward"]
-    downloaded = all(hub.is_cached(*file) for file in onereward.repositories.items())
-    if obstacle_to(onereward, device) is None and downloaded:
-        return onereward, "This GPU has room for it, and its weights are here."
     if device.type != "cuda":
         reason = "No GPU here, so the small model, which runs on any machine."
-    elif obstacle_to(onereward, device):
-        reason = f"The GPU has less than the {_OFFLOADED_GB} GB that the full-size models need."
+    elif obstacle := obstacle_to(onereward, device):
+        reason = f"The full-size model does not run here: {obstacle}"
+    elif all(hub.downloaded(*files) for files in full_size.files_of(onereward).items()):
+        return onereward, "This GPU has room for it, and its weights are here."
     else:
-        reason = 'The GPU has room for the full-size model: load_pipeline("onereward") downloads it (34 GB).'
+        size = sum(count for count, _ in plans.parameters().values()) * 2 / 1e9
+        reason = f'This GPU has room for the full-size model: load_pipeline("onereward") downloads it ({size:.0f} GB).'
     for name in ("postcard-fill-onereward", "postcard-fill"):
         if obstacle_to(MODELS[name]) is None:
             break
@@ -247,48 +257,25 @@ def _best_model(device):
 
 
 def _small_folders(model):
-    parts = [model.base] + ([str(Path(*model.transformer))] if model.transformer else [])
-    return [models_folder() / part for part in parts]
+    """Where a small model lies: (its components, another transformer or None, a LoRA or None)."""
+    parts = ((model.base,), model.transformer, model.lora)
+    folders = [part and models_folder().joinpath(*part) for part in parts]
+    for folder in folders:
+        if folder and not folder.is_dir():
+            raise ModelUnavailable(
+                f"The weights of {model.name!r} are missing: no folder {folder}. They come with a clone "
+                "of the project; elsewhere, set the environment variable ONEREWARD_NB_MODELS to their folder."
+            )
+    return folders
 
 
 def _load_small(model, device, dtype):
-    base, *transformer = _small_folders(model)
-    return _assemble(base, transformer[0] if transformer else None, None, dtype).to(device)
-
-
-def _load_full_size(model, device, dtype):
-    for repository, file in model.repositories.items():
-        hub.check_access(repository, file)
-    with hub.explained(model.base):
-        pipe = _assemble(model.base, *(model.transformer or (None, None)), dtype)
-        if model.lora:
-            repository, subfolder = model.lora
-            pipe.load_lora_weights(
-                repository,
-                subfolder=subfolder,
-                weight_name="pytorch_lora_weights.safetensors",
-                adapter_name=model.name,
-            )
-    if _gpu_gb(device) >= _RESIDENT_GB:
-        return pipe.to(device)
-    pipe.enable_model_cpu_offload(device=device)
-    return pipe
-
-
-def _assemble(base, transformer, subfolder, dtype):
-    """A pipeline of the components in `base`, with another transformer if one is given."""
-    # diffusers 0.42 renamed the argument, and warns of the old name
-    arguments = {
-        "dtype" if Version(diffusers.__version__) >= Version("0.42") else "torch_dtype": dtype,
-        "use_safetensors": True,
-    }
+    base, transformer, lora = _small_folders(model)
+    arguments = {full_size.DTYPE: dtype, "use_safetensors": True}
     parts = {}
-    if transformer is not None:
-        parts["transformer"] = FluxTransformer2DModel.from_pretrained(
-            transformer, subfolder=subfolder, **arguments
-        )
-    return FluxFillCFGPipeline.from_pretrained(base, **parts, **arguments)
-
-
-def _gpu_gb(device):
-    return torch.cuda.get_device_properties(device).total_memory / 1e9
+    if transformer:
+        parts["transformer"] = FluxTransformer2DModel.from_pretrained(transformer, **arguments)
+    pipe = FluxFillCFGPipeline.from_pretrained(base, **parts, **arguments)
+    if lora:
+        load_lora(pipe, lora, model.name)
+    return pipe.to(device)

@@ -53,22 +53,21 @@ def load_reward_model(name="postcard-reward", device=None, dtype=None):
     """
     device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     source = _source(name, device)
-    here = {"local_files_only": isinstance(source, Path)}
+    here = {"local_files_only": True}
     try:
-        with hub.explained(source):
-            tokenizer = AutoTokenizer.from_pretrained(source, **here)
-            processor = Qwen2VLImageProcessorPil.from_pretrained(source, **here)  # for its settings
-            config = AutoConfig.from_pretrained(source, **here)
-            if config.model_type != "qwen2_5_vl":
-                raise ValueError(f"it is a {config.model_type!r}, no Qwen2.5-VL.")
-            model, report = Qwen2_5_VLForConditionalGeneration.from_pretrained(
-                source,
-                config=config,
-                dtype=dtype or default_dtype(device),
-                use_safetensors=True,
-                output_loading_info=True,
-                **here,
-            )
+        tokenizer = AutoTokenizer.from_pretrained(source, **here)
+        processor = Qwen2VLImageProcessorPil.from_pretrained(source, **here)  # for its settings
+        config = AutoConfig.from_pretrained(source, **here)
+        if config.model_type != "qwen2_5_vl":
+            raise ValueError(f"it is a {config.model_type!r}, no Qwen2.5-VL.")
+        model, report = Qwen2_5_VLForConditionalGeneration.from_pretrained(
+            source,
+            config=config,
+            dtype=dtype or default_dtype(device),
+            use_safetensors=True,
+            output_loading_info=True,
+            **here,
+        )
         if report["missing_keys"]:  # the library leaves them random
             raise ValueError(f"its weights lack {min(report['missing_keys'])}.")
     except (OSError, ValueError) as error:
@@ -81,7 +80,7 @@ def load_reward_model(name="postcard-reward", device=None, dtype=None):
 
 
 def _source(name, device):
-    """The folder or repository that a reward model is loaded from, once nothing keeps it from being loaded here."""
+    """The folder that a reward model is loaded from, downloaded if need be."""
     if name not in MODELS and Path(name).is_dir():
         return Path(name)
     judges = [each.name for each in MODELS.values() if each.kind == "reward"]
@@ -94,9 +93,9 @@ def _source(name, device):
     model = MODELS[name]
     if obstacle := obstacle_to(model, device):
         raise ModelUnavailable(obstacle)
-    for repository, file in model.repositories.items():
-        hub.check_access(repository, file)
-    return model.base if model.full_size else models_folder() / model.base
+    if model.full_size:
+        return hub.download({model.base: ["*.json", "*.safetensors", "*.txt", "*.jinja"]})[model.base]
+    return models_folder() / model.base
 
 
 class RewardModel:

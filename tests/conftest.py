@@ -1,8 +1,11 @@
 """What the tests share: a tiny random FLUX-Fill, saved and loaded as any other, and the trained one."""
 
+import shutil
+
+import fake_hub
 import pytest
 import torch
-from tiny import quiet, tiny_components
+from tiny import quiet, save_tiny_lora, tiny_components
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -46,3 +49,49 @@ def postcard():
     if obstacle := obstacle_to(MODELS["postcard-fill"]):
         pytest.skip(obstacle)
     return quiet(load_pipeline("postcard-fill", device="cpu"))
+
+
+@pytest.fixture(scope="session")
+def repositories(tiny_folder, tmp_path_factory):
+    """Tiny models under the names and in the layout of the hub's repositories, one folder below the other."""
+    root = tmp_path_factory.mktemp("repositories")
+    base = shutil.copytree(tiny_folder, root / "black-forest-labs/FLUX.1-Fill-dev")
+    for other in ("flux1-fill-dev.safetensors", "ae.safetensors"):  # the same once more, for other programs
+        (base / other).write_bytes(b"not to be downloaded")
+    onereward = root / "bytedance-research/OneReward"
+    for seed, name in enumerate(("OneReward", "OneRewardDynamic"), start=1):
+        tiny_components(seed=seed)["transformer"].save_pretrained(
+            onereward / f"flux.1-fill-dev-{name}-transformer"
+        )
+    save_tiny_lora(onereward / "flux.1-fill-dev-object-removal-lora")
+    return root
+
+
+@pytest.fixture
+def hub_server(repositories, tmp_path, monkeypatch):
+    """A FakeHub with these repositories; what is downloaded lies in an empty folder of the test's own."""
+    yield fake_hub.serve(repositories, tmp_path / "home", monkeypatch)
+    fake_hub.stop_serving()
+
+
+@pytest.fixture
+def gpu(monkeypatch):
+    """A pretended GPU: gpu(gigabytes, capability, system memory). Pipelines are placed by staying where they are."""
+    from onereward_nb import FluxFillCFGPipeline, doctor, environment
+    from onereward_nb.environment import Gpu, Machine
+
+    def pretend(gigabytes, capability=(9, 0), memory=128.0):
+        card = Gpu("a GPU", float(gigabytes), capability)
+        for module in (environment, doctor):
+            monkeypatch.setattr(module, "machine", lambda: Machine("a CPU", 8, memory, (card,)))
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+        monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
+        placed = []
+        for method in ("to", "enable_model_cpu_offload", "enable_group_offload"):
+            monkeypatch.setattr(
+                FluxFillCFGPipeline, method, lambda pipe, *_, name=method, **__: placed.append(name) or pipe
+            )
+        return placed
+
+    return pretend

@@ -44,6 +44,7 @@ def in_fresh_python(code, **variables):
 
 def test_setup_says_the_same_on_every_machine_while_outputs_are_stored(monkeypatch, capsys):
     monkeypatch.setenv("ONEREWARD_NB_FROZEN", "1")
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)  # as FROZEN makes it
     monkeypatch.setattr(environment, "machine", lambda: pytest.fail("looked at the machine"))
     environment.setup()
     machine, models = capsys.readouterr().out.splitlines()

@@ -3,20 +3,18 @@
 import shutil
 import subprocess
 import sys
-from importlib import import_module
-from types import SimpleNamespace
+from dataclasses import replace
 
-import huggingface_hub
 import numpy as np
 import pytest
 import torch
-from tiny import quiet, random_mask, random_picture, tiny_components
+from tiny import quiet, random_mask, random_picture, save_tiny_lora, tiny_components
 
 import onereward_nb as onr
-from onereward_nb import MODELS, hub, load_pipeline, models
+from onereward_nb import MODELS, load_pipeline, models
+from onereward_nb.catalogue import Catalogue
 from onereward_nb.models import ModelUnavailable
 
-httpx = import_module(hub._HTTPError.__module__.split(".")[0])  # the one that the hub's client stands on
 FULL_SIZE = ["flux-fill", "onereward", "onereward-dynamic", "onereward-removal-lora"]
 
 
@@ -119,6 +117,25 @@ def test_transformer_over_the_other_components(small_models):
     assert (edited(base) != edited(tuned)).any()
 
 
+def test_small_model_with_lora(small_models, monkeypatch):
+    save_tiny_lora(small_models / "a-lora" / "removal")
+    entry = replace(MODELS["postcard-fill"], name="with-lora", lora=("a-lora", "removal"))
+    monkeypatch.setattr(models, "MODELS", Catalogue("model", [*MODELS.values(), entry]))
+    plain, tuned = (load_pipeline(name, "cpu") for name in ("postcard-fill", "with-lora"))
+    assert tuned.get_active_adapters() == ["with-lora"]
+    assert (edited(tuned) != edited(plain)).any()
+    tuned.disable_lora()
+    np.testing.assert_array_equal(edited(tuned), edited(plain))
+    shutil.rmtree(small_models / "a-lora")
+    with pytest.raises(ModelUnavailable, match=r"'with-lora' are missing: no folder .*a-lora.removal\."):
+        load_pipeline("with-lora", "cpu")
+
+
+def test_small_models_need_no_plan(small_models):
+    with pytest.raises(ValueError, match=r"'postcard-fill' is small .* leave out memory='nf4'"):
+        load_pipeline("postcard-fill", "cpu", memory="nf4")
+
+
 def test_dtype_can_be_chosen(small_models):
     assert load_pipeline("postcard-fill", "cpu", torch.bfloat16).transformer.dtype == torch.bfloat16
 
@@ -143,29 +160,6 @@ def test_own_models_lie_in_assets_or_where_the_reader_says(monkeypatch, tmp_path
 
 
 @pytest.fixture
-def gpu(monkeypatch):
-    """A pretended GPU: gpu(gigabytes, capability). Models are 'moved' to it by staying where they are."""
-
-    def pretend(gigabytes, capability=(9, 0)):
-        properties = SimpleNamespace(total_memory=gigabytes * 1e9)
-        monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-        monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: properties)
-        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
-        moves = []
-        monkeypatch.setattr(
-            onr.FluxFillCFGPipeline, "to", lambda pipe, device: moves.append("resident") or pipe
-        )
-        monkeypatch.setattr(
-            onr.FluxFillCFGPipeline,
-            "enable_model_cpu_offload",
-            lambda pipe, device: moves.append("offloaded"),
-        )
-        return moves
-
-    return pretend
-
-
-@pytest.fixture
 def no_gpu(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
 
@@ -181,20 +175,37 @@ def test_default_without_gpu(small_models, no_gpu, capsys):
 
 
 @pytest.mark.parametrize(
-    ("gigabytes", "reason"), [(16, "less than the 24 GB"), (80, r'load_pipeline("onereward")')]
+    ("gigabytes", "reason"),
+    [
+        (4, "does not run here: No memory plan fits a GPU (4 GB)"),
+        (80, 'load_pipeline("onereward") downloads it (34 GB)'),
+    ],
 )
-def test_default_never_downloads(small_models, gpu, hub_answers, capsys, gigabytes, reason):
+def test_default_never_downloads(small_models, gpu, hub_server, capsys, gigabytes, reason):
     gpu(gigabytes)
     load_pipeline()
     printed = capsys.readouterr().out
     assert printed.startswith("Model: postcard-fill-onereward on cuda.") and reason in printed
+    assert not hub_server.requests
 
 
-def test_default_with_gpu_and_weights(full_size_models, gpu, monkeypatch, capsys):
-    monkeypatch.setattr(hub, "is_cached", lambda repository, file: True)
+def test_default_with_gpu_and_weights(small_models, gpu, hub_server, capsys):
     gpu(80)
-    load_pipeline()
+    load_pipeline("onereward")
+    hub_server.requests.clear()
+    capsys.readouterr()
+    assert load_pipeline().settings == MODELS["onereward"].settings
     assert capsys.readouterr().out.startswith("Model: onereward on cuda. This GPU has room for it")
+    assert not hub_server.requests
+
+
+def test_default_does_not_take_half_a_download_for_a_whole_one(small_models, gpu, hub_server, capsys):
+    gpu(80)
+    hub_server.cut(100, ConnectionResetError("gone"))
+    with pytest.raises(ModelUnavailable):
+        load_pipeline("onereward")
+    load_pipeline()
+    assert "Model: postcard-fill-onereward" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -209,127 +220,3 @@ def test_default_with_gpu_and_weights(full_size_models, gpu, monkeypatch, capsys
 def test_default_dtype(gpu, device, capability, dtype):
     gpu(16, capability)
     assert models.default_dtype(device) == dtype
-
-
-# --- full-size models ----------------------------------------------------------------------------
-
-
-@pytest.fixture
-def hub_answers(monkeypatch, tmp_path):
-    """A pretended hub: hub_answers(status, error code, or an exception) answers every request like this."""
-    answer = [404, "RepoNotFound"]
-
-    def respond(request):
-        if isinstance(answer[0], Exception):
-            raise answer[0]
-        return httpx.Response(
-            answer[0], headers={"X-Error-Code": answer[1]} if answer[1] else {}, request=request
-        )
-
-    def pretend(status, code=None):
-        answer[:] = [status, code]
-
-    huggingface_hub.set_client_factory(lambda: httpx.Client(transport=httpx.MockTransport(respond)))
-    huggingface_hub.close_session()
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(huggingface_hub.file_download.constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
-    yield pretend
-    huggingface_hub.set_client_factory(huggingface_hub.utils._http.default_client_factory)
-    huggingface_hub.close_session()
-
-
-@pytest.fixture
-def full_size_models(tiny_folder, tmp_path, monkeypatch):
-    """Tiny local folders under the names and in the layout of the repositories; access is granted."""
-    base, onereward = (
-        tmp_path / "black-forest-labs/FLUX.1-Fill-dev",
-        tmp_path / "bytedance-research/OneReward",
-    )
-    shutil.copytree(tiny_folder, base)
-    for seed, name in enumerate(("OneReward", "OneRewardDynamic"), start=1):
-        transformer = tiny_components(seed=seed)["transformer"]
-        transformer.save_pretrained(onereward / f"flux.1-fill-dev-{name}-transformer")
-    save_lora(onereward / "flux.1-fill-dev-object-removal-lora")
-    monkeypatch.chdir(tmp_path)  # from_pretrained takes a folder of this name before it asks the hub
-    monkeypatch.setattr(huggingface_hub, "auth_check", lambda repository: None)
-
-
-def save_lora(folder):
-    from peft import LoraConfig
-    from peft.utils import get_peft_model_state_dict
-
-    torch.manual_seed(0)
-    transformer = tiny_components()["transformer"]
-    transformer.add_adapter(LoraConfig(r=2, target_modules=["to_q", "to_v"], init_lora_weights=False))
-    onr.FluxFillCFGPipeline.save_lora_weights(folder, get_peft_model_state_dict(transformer))
-
-
-@pytest.mark.parametrize(("name", "seed"), [("flux-fill", 0), ("onereward", 1), ("onereward-dynamic", 2)])
-def test_full_size_model(full_size_models, gpu, name, seed):
-    moves = gpu(80)
-    loaded = load_pipeline(name, dtype=torch.float32)
-    assert moves == ["resident"]
-    assert loaded.settings == MODELS[name].settings and loaded.default_size == 1024
-    assert loaded.quick == {}
-    expected = tiny_components(seed=seed)["transformer"].state_dict()
-    for key, weight in loaded.transformer.state_dict().items():
-        assert torch.equal(weight, expected[key])
-    assert edited(loaded).shape == (32, 48, 3)
-
-
-def test_full_size_dtype_and_offloading(full_size_models, gpu):
-    moves = gpu(24)
-    assert load_pipeline("flux-fill").transformer.dtype == torch.bfloat16
-    assert moves == ["offloaded"]
-
-
-def test_removal_lora(full_size_models, gpu):
-    gpu(80)
-    plain, tuned = (
-        load_pipeline(name, dtype=torch.float32) for name in ("onereward", "onereward-removal-lora")
-    )
-    assert tuned.get_active_adapters() == ["onereward-removal-lora"]
-    with_lora = edited(tuned)
-    assert (with_lora != edited(plain)).any()
-    tuned.disable_lora()
-    np.testing.assert_array_equal(edited(tuned), edited(plain))
-
-
-@pytest.mark.parametrize("name", FULL_SIZE)
-def test_without_gpu(no_gpu, name):
-    with pytest.raises(ModelUnavailable, match=rf"'{name}' needs an NVIDIA GPU.*postcard-fill"):
-        load_pipeline(name)
-
-
-def test_small_gpu(gpu):
-    gpu(16)
-    with pytest.raises(ModelUnavailable, match="24 GB or more, this has 16"):
-        load_pipeline("onereward")
-
-
-@pytest.mark.parametrize(
-    ("answer", "words"),
-    [
-        ((401, "GatedRepo"), r"FLUX.1-Fill-dev asks for a login.*hf auth login.*HF_TOKEN"),
-        ((403, "GatedRepo"), r"huggingface.co/black-forest-labs/FLUX.1-Fill-dev and accept its licence"),
-        ((404, "RepoNotFound"), r"was not found, or your token is not valid"),
-        ((503, None), r"status 503.*Try again later"),
-        ((httpx.ConnectError("no route"), None), r"No connection to the hub.*postcard"),
-    ],
-    ids=["no token", "no licence", "not found", "hub down", "no network"],
-)
-def test_hub_refuses(gpu, hub_answers, answer, words):
-    gpu(80)
-    hub_answers(*answer)
-    with pytest.raises(ModelUnavailable, match=words) as caught:
-        load_pipeline("flux-fill")
-    assert caught.value.__cause__ is not None
-
-
-def test_offline_by_choice(gpu, hub_answers, monkeypatch):
-    gpu(80)
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
-    huggingface_hub.set_client_factory(huggingface_hub.utils._http.default_client_factory)
-    huggingface_hub.close_session()
-    with pytest.raises(ModelUnavailable, match="unset HF_HUB_OFFLINE"):
-        load_pipeline("flux-fill")

@@ -3,6 +3,7 @@
 import shutil
 from itertools import groupby
 
+import fake_hub
 import numpy as np
 import pytest
 import torch
@@ -356,14 +357,18 @@ def test_the_small_one_lies_among_the_models(folder, tmp_path, monkeypatch):
 
 
 def test_full_size_ones_are_loaded_from_their_repositories(folder, tmp_path, monkeypatch):
-    shutil.copytree(folder, tmp_path / MODELS["qwen2.5-vl-3b"].base)
-    monkeypatch.chdir(tmp_path)  # from_pretrained takes a folder of this name before it asks the hub
-    asked = []
-    monkeypatch.setattr("onereward_nb.hub.check_access", lambda *file: asked.append(file))
+    shutil.copytree(folder, tmp_path / "served" / MODELS["qwen2.5-vl-3b"].base)
+    server = fake_hub.serve(tmp_path / "served", tmp_path / "home", monkeypatch)
     monkeypatch.setattr("onereward_nb.reward.obstacle_to", lambda model, device: None)
-    judge = load_reward_model("qwen2.5-vl-3b", device="cpu")
-    assert asked == [("Qwen/Qwen2.5-VL-3B-Instruct", "config.json")]
-    assert 0 < judge.preference(*pictures(SIZES[0], SIZES[0]), **FILL) < 1
+    try:
+        judge = load_reward_model("qwen2.5-vl-3b", device="cpu")
+        assert 0 < judge.preference(*pictures(SIZES[0], SIZES[0]), **FILL) < 1
+        server.refuse("/", 401, "GatedRepo")
+        load_reward_model("qwen2.5-vl-3b", device="cpu")  # what is here needs no hub
+        with pytest.raises(ModelUnavailable, match=r"Qwen2.5-VL-7B-Instruct asks for a login"):
+            load_reward_model("qwen2.5-vl-7b", device="cpu")
+    finally:
+        fake_hub.stop_serving()
 
 
 def test_full_size_ones_need_a_gpu(monkeypatch):

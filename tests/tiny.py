@@ -81,6 +81,17 @@ def tiny_components(guidance_embeds=False, seed=0):
     }
 
 
+def save_tiny_lora(folder):
+    """A random LoRA for the tiny transformer."""
+    from diffusers import FluxFillPipeline
+    from peft import LoraConfig
+    from peft.utils import get_peft_model_state_dict
+
+    transformer = tiny_components()["transformer"]
+    transformer.add_adapter(LoraConfig(r=2, target_modules=["to_q", "to_v"], init_lora_weights=False))
+    FluxFillPipeline.save_lora_weights(folder, get_peft_model_state_dict(transformer))
+
+
 VISION_TOKENS = [f"<|{name}|>" for name in ("vision_start", "vision_end", "image_pad", "video_pad")]
 CHAT_TEMPLATE = (
     "<|im_start|>system\nYou look at pictures.<|im_end|>\n{% for message in messages %}"
