@@ -41,12 +41,12 @@ def publish(repository, paths):
     """
     if repository and not REPOSITORY.fullmatch(repository):
         raise ValueError(f"{repository!r} is no repository at GitHub: write OWNER/NAME, such as ada/engine.")
-    notebooks = {path: nbformat.read(path, as_version=4) for path in paths}
-    for path, notebook in notebooks.items():
-        _stamp(notebook, path, repository)
+    stored = {path: nbformat.read(path, as_version=4) for path in paths}
+    stamped = {path: _stamped(notebook, path, repository) for path, notebook in stored.items()}
     _write_address(repository)
-    for path, notebook in notebooks.items():
-        write(path, lambda temporary, notebook=notebook: nbformat.write(notebook, temporary))
+    for path, notebook in stamped.items():
+        if notebook != stored[path]:
+            write(path, lambda temporary, notebook=notebook: nbformat.write(notebook, temporary))
 
 
 def published_at():
@@ -63,13 +63,11 @@ def disagreement(notebook, path):
     """What is wrong with the badge or the set-up lines of a notebook of this collection, or None."""
     if not path.resolve().is_relative_to(ROOT / "notebooks"):
         return None
-    right = copy.deepcopy(notebook)
     try:
-        _stamp(right, path, published_at())
+        if notebook == _stamped(notebook, path, published_at()):
+            return None
     except ValueError as error:
         return str(error)
-    if right.cells == notebook.cells:
-        return None
     return (
         "badge or set-up cell differ from the address and version in pyproject.toml: run "
         f'`python -m onereward_nb notebooks --publish "{published_at()}"`'
@@ -82,7 +80,8 @@ def without_fetching(source):
     return setup + rest if setup and "COLAB_RELEASE_TAG" in head else source
 
 
-def _stamp(notebook, path, repository):
+def _stamped(notebook, path, repository):
+    notebook = copy.deepcopy(notebook)
     first = notebook.cells[0]
     title, _, text = re.sub(r"\n\n\[!\[Open in Colab\].*", "", first.source).partition("\n")
     if first.cell_type != "markdown" or not title.startswith("# "):
@@ -98,6 +97,7 @@ def _stamp(notebook, path, repository):
         fetch = FETCH.format(repository=repository, name=repository.partition("/")[2], tag=tag())
     first.source = title + badge + ("\n" + text if text else "")
     setup.source = fetch + source
+    return notebook
 
 
 def _write_address(repository):

@@ -36,7 +36,7 @@ def main():
     parser.add_argument("versions", choices=["colab", "oldest"])
     parser.add_argument("notebooks", nargs="*", default=["notebooks"], help="relative to the repository")
     parser.add_argument("--environment", type=Path, help="make it in this folder, or use it again from there")
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     with tempfile.TemporaryDirectory() as folder:
         python = environment(options.environment or Path(folder, "environment"), options.versions)
         compare = in_colab if options.versions == "colab" else here
