@@ -21,12 +21,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 REPOSITORY = "reader/onereward"
-NOTEBOOK_RUNNERS = {
-    "nbclient",
-    "nbformat",
-    "nbval",
-    "pytest",
-}  # of the group "dev"; the rest are applications
+NOTEBOOK_RUNNERS = {"nbclient", "nbformat", "nbval", "pytest"}  # the rest of "dev" are applications
 
 sys.path.insert(0, str(ROOT))  # for onereward_nb
 
@@ -35,10 +30,10 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("versions", choices=["colab", "oldest"])
     parser.add_argument("notebooks", nargs="*", default=["notebooks"], help="relative to the repository")
-    parser.add_argument("--environment", type=Path, help="make it in this folder, or use it again from there")
+    parser.add_argument("--environments", type=Path, help="a folder to keep them in, and use them again from")
     options = parser.parse_intermixed_args()
     with tempfile.TemporaryDirectory() as folder:
-        python = environment(options.environment or Path(folder, "environment"), options.versions)
+        python = environment((options.environments or Path(folder)) / options.versions, options.versions)
         compare = in_colab if options.versions == "colab" else here
         return compare(python, options.notebooks, Path(folder))
 
@@ -48,7 +43,7 @@ def environment(folder, versions):
     python = folder.resolve() / "bin" / "python"
     if (folder / "complete").exists():
         return python
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", "--clear", folder], check=True)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
     link_torch(folder)
     pip = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-compile"]
     wanted = ["--no-deps", "-r", HERE / "colab.txt"] if versions == "colab" else oldest()
