@@ -11,12 +11,22 @@ def main(arguments=None):
     commands.add_parser("doctor", help="what this machine is, which models run on it, what is missing")
     notebooks = commands.add_parser("notebooks", help="run the notebooks and store their outputs")
     notebooks.add_argument("paths", nargs="*", help="notebooks or folders (default: all of them)")
-    notebooks.add_argument("--check", action="store_true", help="run nothing: check what is stored")
+    instead = notebooks.add_mutually_exclusive_group()
+    instead.add_argument("--check", action="store_true", help="run nothing: check what is stored")
+    instead.add_argument(
+        "--publish",
+        metavar="OWNER/NAME",
+        help='run nothing: make all notebooks open in Colab from this repository at GitHub ("": from none)',
+    )
     options = parser.parse_args(arguments)
     if options.command == "doctor":
         from .doctor import report
 
         return report()
+    if options.publish is not None:
+        if options.paths:
+            parser.error(f"--publish is for all notebooks: leave out {' '.join(options.paths)}")
+        return _publish(options.publish)
     return _check(options.paths) if options.check else _store(options.paths)
 
 
@@ -44,6 +54,23 @@ def _check(paths):
         print(problem)
     print(f"{len(found)} notebooks checked, {len(problems) or 'no'} problems")
     return 1 if problems else 0
+
+
+def _publish(repository):
+    from .notebooks import find
+    from .publishing import publish, tag
+
+    try:
+        publish(repository, find())
+    except ValueError as error:
+        print(f"{error} Nothing was changed.")
+        return 1
+    if repository:
+        print(
+            f"The notebooks open in Colab from {repository} as soon as this is committed and can be got there:"
+        )
+        print(f"git tag {tag()} && git push origin HEAD {tag()}")
+    return _check([])
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import os
 import platform
 import subprocess
 import sys
+import tempfile
 import tomllib
 from dataclasses import dataclass
 from importlib import metadata
@@ -110,12 +111,17 @@ def machine():
     return Machine(_cpu_model(), _cores(), psutil.virtual_memory().total / 1e9, _gpus())
 
 
+def project():
+    """What pyproject.toml says of the project: its version, address and requirements, as a dictionary."""
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+
 def requirements(group=None):
     """What the package needs, as `packaging` requirements; or what an optional group such as "dev" does."""
     from packaging.requirements import Requirement
 
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    lines = project["optional-dependencies"][group] if group else project["dependencies"]
+    about = project()
+    lines = about["optional-dependencies"][group] if group else about["dependencies"]
     return [Requirement(line) for line in lines]
 
 
@@ -128,14 +134,34 @@ def installed(name):
 
 
 def _complete_colab():
-    absent = [str(requirement) for requirement in requirements() if installed(requirement.name) is None]
-    if absent:  # --no-deps: pip must not pull in another torch or ipywidgets
-        subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", *absent], check=True)
+    found = {requirement: installed(requirement.name) for requirement in requirements()}
+    absent = [str(requirement) for requirement, version in found.items() if version is None]
+    if absent:
+        _install_beside_the_rest(absent)
+    unfit = [
+        f"{each.name} {version}"
+        for each, version in found.items()
+        if version and not each.specifier.contains(version, prereleases=True)
+    ]
+    if unfit:
+        print(
+            f"This runtime has {', '.join(unfit)}, older than the notebooks need. Choose its latest version, "
+            "under Runtime > Change runtime type."
+        )
     if str(ROOT) not in sys.path:
         sys.path.insert(0, str(ROOT))  # `import onereward_nb` goes on working after a %cd
     from google.colab import output
 
     output.enable_custom_widget_manager()  # Colab shows anywidget's widgets only after this
+
+
+def _install_beside_the_rest(packages):
+    """Install packages and what they need; what is there stays, for another torch would want a restart."""
+    with tempfile.TemporaryDirectory() as folder:
+        kept = Path(folder, "kept.txt")
+        kept.write_text("".join(f"{each.name}=={each.version}\n" for each in metadata.distributions()))
+        command = ["pip", "install", "--quiet", "--constraint", str(kept), *packages]
+        subprocess.run([sys.executable, "-m", *command], check=True)
 
 
 def _quieten():

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import nbformat
 
-from . import prose
+from . import prose, publishing
 from .environment import FROZEN, ROOT
 from .files import write
 
@@ -145,6 +145,8 @@ def _problems(path, notebook):
         yield problem("file", f"{size:.0f} KB, more than {NOTEBOOK_KB}: show fewer or smaller pictures")
     if "widgets" in notebook.metadata:
         yield problem("metadata", "holds widget state: store it with `python -m onereward_nb notebooks`")
+    if what := publishing.disagreement(notebook, path):
+        yield problem("for Colab", what)
     expected = 0
     for cell in notebook.cells:
         place = _place(notebook, cell)
@@ -160,7 +162,7 @@ def _problems(path, notebook):
                     f"run as [{cell.execution_count}], expected [{expected}]: run the notebook in "
                     "order with `python -m onereward_nb notebooks`",
                 )
-            lines = len(cell.source.splitlines())
+            lines = len(publishing.without_fetching(cell.source).splitlines())
             if lines > CELL_LINES:
                 yield problem(place, f"{lines} lines, more than {CELL_LINES}: divide it")
             yield from (problem(place, what) for what in _wrong_outputs(cell))

@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 import types
+from importlib import metadata
+from pathlib import Path
 
 import pytest
 from packaging.version import Version
@@ -12,23 +14,8 @@ from onereward_nb import doctor, environment
 from onereward_nb.__main__ import main
 from onereward_nb.environment import FROZEN, Gpu, Machine
 
-COLAB = {  # what Colab's CPU runtime shipped in August 2026
-    "torch": "2.11.0",
-    "diffusers": "0.39.0",
-    "transformers": "5.15.0",
-    "huggingface_hub": "1.27.0",
-    "safetensors": "0.8.0",
-    "accelerate": "1.14.0",
-    "peft": "0.20.0",
-    "numpy": "2.1.3",
-    "pillow": "11.3.0",
-    "matplotlib": "3.10.0",
-    "ipywidgets": "7.7.1",
-    "anywidget": "0.9.21",
-    "tqdm": "4.67.3",
-    "psutil": "5.9.5",
-    "packaging": "26.3",
-}
+VERSIONS = (Path(__file__).parent / "versions" / "colab.txt").read_text().splitlines()
+COLAB = dict(line.split("==") for line in VERSIONS if "==" in line) | {"torch": "2.11.0"}
 
 
 def in_fresh_python(code, **variables):
@@ -87,29 +74,45 @@ def test_setup_keeps_the_bars_of_downloads():
 
 @pytest.fixture
 def colab(monkeypatch):
-    """A kernel that looks like Colab's; the pip commands that were run, and what was switched on."""
+    """A kernel that looks like Colab's: what was installed, beside which packages, and what was switched on."""
     done = []
+
+    def pip(command, check):
+        assert command[1:6] == ["-m", "pip", "install", "--quiet", "--constraint"]
+        done.append((command[7:], Path(command[6]).read_text().split()))
+
     output = types.SimpleNamespace(enable_custom_widget_manager=lambda: done.append("widgets"))
     monkeypatch.setenv("COLAB_RELEASE_TAG", "release")
     monkeypatch.setitem(sys.modules, "google", types.ModuleType("google"))
     monkeypatch.setitem(sys.modules, "google.colab", types.SimpleNamespace(output=output))
-    monkeypatch.setattr(subprocess, "run", lambda command, check: done.append(command[2:]))
+    monkeypatch.setattr(subprocess, "run", pip)
     monkeypatch.setattr(environment, "machine", lambda: Machine("a CPU", 2, 13, ()))
     return done
 
 
-def test_colab_ships_all_that_the_package_needs(colab, monkeypatch):
+def test_colab_ships_all_that_the_package_needs(colab, monkeypatch, capsys):
     for requirement in environment.requirements():
         assert requirement.specifier.contains(Version(COLAB[requirement.name])), requirement
     monkeypatch.setattr(environment, "installed", COLAB.get)
     environment.setup()
     assert colab == ["widgets"]
+    assert "runtime" not in capsys.readouterr().out
 
 
-def test_colab_gets_what_is_missing_and_nothing_else(colab, monkeypatch):
+def test_colab_gets_what_is_missing_and_keeps_what_it_ships(colab, monkeypatch):
     monkeypatch.setattr(environment, "installed", lambda name: COLAB[name] if name != "anywidget" else None)
     environment.setup()
-    assert colab == [["pip", "install", "--quiet", "--no-deps", "anywidget>=0.9.21"], "widgets"]
+    [(packages, kept), widgets] = colab
+    assert (packages, widgets) == (["anywidget>=0.9.21"], "widgets")
+    for name in ("torch", "numpy", "ipywidgets"):
+        assert f"{name}=={metadata.version(name)}" in kept
+
+
+def test_an_old_runtime_of_colab_is_named_and_left_alone(colab, monkeypatch, capsys):
+    monkeypatch.setattr(environment, "installed", (COLAB | {"diffusers": "0.34.0"}).get)
+    environment.setup()
+    assert colab == ["widgets"]
+    assert "This runtime has diffusers 0.34.0, older than the notebooks need." in capsys.readouterr().out
 
 
 def test_elsewhere_nothing_is_installed(monkeypatch):

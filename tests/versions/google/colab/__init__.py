@@ -1,0 +1,1 @@
+"""A stand-in for the module that only Colab has."""
