@@ -55,6 +55,10 @@ def test_a_judge_is_right_where_it_is_and_wrong_where_it_is_not(files):
             assert cell["rate"] == cell["both orders"]["rate"] == (1.0 if place == 0 else 0.0)
             assert cell["examples"] == cell["both orders"]["examples"] == 30
     assert figures["cells"]["fill"]["consistency"]["paper"] == 74.23
+    for dimension, bins in figures["gaps"].items():
+        pairs = [cell[dimension]["examples"] for cell in figures["cells"].values() if dimension in cell]
+        assert sum(each["examples"] for each in bins) == sum(pairs)
+        assert all(low < high for low, high in (each["gap"] for each in bins))
     assert figures["cells"]["text"]["text rendering"]["paper"] is None
     assert figures["position bias in points"] == pytest.approx(0, abs=1e-6)
     assert figures["says Yes"]["rate"] == pytest.approx(0.5, abs=1e-6)
@@ -71,6 +75,27 @@ def test_a_liking_for_the_first_place_shows_and_cancels(files):
     assert cell["rate"] == 0.5  # right where the winner comes first
     mild = reward.measure(Judge(liking=3.0), files, planted=2, task="removal")["cells"]["removal"]
     assert mild["removal quality"]["both orders"]["rate"] == 1.0
+
+
+def test_near_ties_and_plain_cases_are_counted_apart():
+    pairs = [preferences.Pair("fill", 0, "structure", "", None, None, gap) for gap in (0.06, 0.1, 0.15, 1.0)]
+    bins = reward.by_gap(pairs, np.array([False, True, False, True]))["structure"]
+    assert [(each["gap"], each["examples"], each["rate"]) for each in bins] == [
+        ([0.05, 0.1], 1, 0.0),
+        ([0.1, 0.2], 2, 0.5),
+        ([0.4, 1.0], 1, 1.0),
+    ]
+
+
+def test_judges_of_one_task_are_asked_about_theirs_only(files):
+    judges = {"unified": Judge(), **{name: Judge() for name in TASKS}}
+    judges["extend"] = Judge(liking=100.0)
+    figures = reward.measure_per_task(judges, files)
+    for name, task in TASKS.items():
+        for place, dimension in enumerate(task.dimensions):
+            right = 1.0 if place == 0 else 0.0
+            assert figures["unified"][name][dimension]["rate"] == right
+            assert figures["per task"][name][dimension]["rate"] == (0.5 if name == "extend" else right)
 
 
 def test_a_judge_that_is_too_sure_is_badly_calibrated(files):

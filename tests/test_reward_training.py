@@ -344,11 +344,31 @@ def test_folders_without_items_and_held_out_items_are_refused(tmp_path):
 def test_accuracy_counts_both_orders(items):
     _, unseen = Pairs.load(items[0], "cpu")
     judge = BrightnessJudge()
-    figures = reward.accuracies(judge, unseen)
+    figures = reward.accuracies(reward.margins_by_cell(judge, unseen))
     for (task, dimension), chosen in unseen.by_cell():
         winners, losers, *_ = unseen.take(chosen[:400])
         brighter = winners.float().mean(dim=(1, 2, 3)) > losers.float().mean(dim=(1, 2, 3))
         assert figures[task][dimension] == pytest.approx(brighter.float().mean().item(), abs=1e-3)
+
+
+def test_a_temperature_makes_a_judge_as_sure_as_it_is_right():
+    torch.manual_seed(0)
+    honest = 2 * torch.randn(20_000, dtype=torch.float64)
+    right = torch.rand_like(honest) < honest.sigmoid()  # the winner is the one of which it says Yes, so often
+    honest = torch.where(right, honest, -honest)
+    for too_sure in (0.7, 1.0, 3.0):
+        found = reward.temperature({("fill", "structure"): too_sure * honest})
+        assert found == pytest.approx(too_sure, rel=0.05)
+
+
+def test_a_network_that_is_cooled_divides_its_logits():
+    torch.manual_seed(0)
+    model = reward.PreferenceLoss(make_reward_model()).eval()
+    tails, ends = judging.tokenize([queries.query("removal", "removal quality")])
+    pictures = torch.rand(2, 3, 128, 128)
+    before = model.margins(*pictures.split(1), tails.long(), ends)
+    reward.cool(model.model, 2.5)
+    assert torch.allclose(model.margins(*pictures.split(1), tails.long(), ends), before / 2.5, atol=1e-5)
 
 
 # --- the scripts ---------------------------------------------------------------------------------
@@ -376,7 +396,8 @@ def test_a_network_learns_to_look_and_then_to_judge(items, tmp_path):
         *("--task", "removal", *options),
     )
     assert "reward model written" in said and "pairs to learn from" in said
-    assert list(json.loads((tmp_path / "reward" / "accuracy.json").read_text())) == ["removal"]
+    unseen = json.loads((tmp_path / "reward" / "unseen.json").read_text())
+    assert list(unseen["accuracy"]) == ["removal"] and 0.5 <= unseen["temperature"] <= 5.01
     for name in ("describe", "reward"):
         assert list((tmp_path / name).glob("sample-*.png"))
     before, after = (

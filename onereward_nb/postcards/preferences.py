@@ -53,7 +53,10 @@ class Item(NamedTuple):
 
 
 class Pair(NamedTuple):
-    """One preference: in this dimension, the winner (PIL image) is better than the loser."""
+    """One preference: in this dimension, the winner (PIL image) is better than the loser.
+
+    gap: by how much, from 0 to 1, in the oracle's scores.
+    """
 
     task: str
     seed: int
@@ -61,6 +64,7 @@ class Pair(NamedTuple):
     prompt: str
     winner: Image.Image
     loser: Image.Image
+    gap: float = 1.0
 
 
 def draw_examples(task, seeds):
@@ -136,7 +140,8 @@ def pairs_of(item, noise=0.0, margin=MARGIN):
         picked = best_and_worst(item.scores[:CANDIDATES], dimension, rng, noise, margin)
         if picked is not None:
             winner, loser = (item.images[index] for index in picked)
-            yield Pair(item.task, item.seed, dimension, item.prompt, winner, loser)
+            best, worst = (item.scores[index][dimension] for index in picked)
+            yield Pair(item.task, item.seed, dimension, item.prompt, winner, loser, abs(best - worst))
 
 
 def save_items(items, path):

@@ -9,11 +9,13 @@ python -m onereward_nb.postcards.measure panorama --examples 100         # noteb
 python -m onereward_nb.postcards.measure object-removal --examples 100   # notebook 03
 python -m onereward_nb.postcards.measure guidance --examples 200         # notebook 07: hours on a CPU, minutes on a GPU
 python -m onereward_nb.postcards.measure reward --examples 800           # notebook 08: minutes on a GPU
+python -m onereward_nb.postcards.measure per-task --judge runs/judges    # notebook 08: minutes on a GPU
 python -m onereward_nb.postcards.measure comparison --examples 500       # notebook 10: all fill models, minutes on a GPU
 python -m onereward_nb.postcards.measure best-of --examples 100          # notebook 08: minutes on a GPU
 """
 
 import argparse
+import json
 import sys
 from pathlib import Path
 
@@ -54,7 +56,9 @@ def main():
     )
     parser.add_argument(
         "what",
-        help=", ".join(["reader", "reward", "best-of", "comparison", "a pipeline's name", *STUDIES]),
+        help=", ".join(
+            ["reader", "reward", "per-task", "best-of", "comparison", "a pipeline's name", *STUDIES]
+        ),
     )
     parser.add_argument("--examples", type=int, default=200, help="held-out examples of each case")
     parser.add_argument("--tuning-examples", type=int, default=100, help="of each task and guidance scale")
@@ -62,7 +66,8 @@ def main():
     parser.add_argument(
         "--judge",
         default="postcard-reward",
-        help="the reward model to measure or to choose by, or its folder",
+        help="the reward model to measure or to choose by, or its folder; for per-task, the folder of the runs that "
+        "trained them, named unified, fill, text ...",
     )
     parser.add_argument("--task", choices=list(TASKS), help="measure a reward model on this task only")
     parser.add_argument(
@@ -78,6 +83,8 @@ def main():
         figures = reader.measure(args.examples)
     elif args.what == "reward":
         figures = measure_reward(args)
+    elif args.what == "per-task":
+        figures = measure_per_task(args)
     elif args.what == "comparison":
         figures = comparison.measure(comparison.small_models(), args.examples, args.device)
     elif args.what == "best-of":
@@ -98,11 +105,24 @@ def main():
 
 def measure_reward(args):
     """Figures of a reward model, on preferences that are made first where they are missing."""
+    figures = reward.measure(load_reward_model(args.judge, args.device), held_out(args), task=args.task)
+    return {"judge": args.judge, "candidates": args.model, **figures}
+
+
+def measure_per_task(args):
+    """Accuracy of a unified judge and of one for each task, and how long each was trained."""
+    runs = {name: Path(args.judge) / name for name in ("unified", *TASKS)}
+    judges = {name: load_reward_model(run / "postcard-reward", args.device) for name, run in runs.items()}
+    training = {name: json.loads((run / "log.json").read_text())[-1] for name, run in runs.items()}
+    figures = reward.measure_per_task(judges, held_out(args))
+    return {"judges": args.judge, "candidates": args.model, "training": training, **figures}
+
+
+def held_out(args):
+    """Files of held-out items; what is missing is made."""
     tasks = [args.task] if args.task else list(TASKS)
     wanted = [part for part in parts(args.examples * len(TASKS), HELD_OUT) if part[0] in tasks]
-    paths = complete(quiet_pipeline(args.model, args.device), args.preferences, wanted)
-    figures = reward.measure(load_reward_model(args.judge, args.device), paths, task=args.task)
-    return {"judge": args.judge, "candidates": args.model, **figures}
+    return complete(quiet_pipeline(args.model, args.device), args.preferences, wanted)
 
 
 def measure_best_of(args):

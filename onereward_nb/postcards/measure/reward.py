@@ -4,6 +4,7 @@ Pairs are the best and the worst of four candidates of held-out edits, as the or
 """
 
 import time
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -11,7 +12,7 @@ import torch
 from ...evaluation import calibration, rate
 from ...tasks import TASKS
 from ..planted import KINDS, planted_pairs
-from ..preferences import load_items, pairs_of
+from ..preferences import MARGIN, load_items, pairs_of
 
 # percent of pairs, table 1 of Gong et al., OneReward, arXiv 2508.21066: another world, and people as annotators
 PAPER = {
@@ -20,6 +21,7 @@ PAPER = {
     "removal": {"removal quality": 84.93},
 }
 TIMED = 64  # pairs
+GAPS = (MARGIN, 0.1, 0.2, 0.4, 1.0)  # pairs are told apart by how far apart the oracle's scores are
 
 
 def measure(judge, paths, planted=200, task=None):
@@ -27,19 +29,13 @@ def measure(judge, paths, planted=200, task=None):
 
     paths: files of held-out items. planted: pairs of each kind. task: of this one only.
     """
-    pairs = [pair for path in paths for item in load_items(path) for pair in pairs_of(item)]
-    pairs = [pair for pair in pairs if task in (None, pair.task)]
+    pairs = [pair for pair in load_pairs(paths) if task in (None, pair.task)]
     there, back = (judged(judge, pairs, swapped) for swapped in (False, True))
-    # each pair counts once: the winner comes first in every second
-    asked = np.where(np.arange(len(pairs)) % 2, 1 - back, there)
-    figures = {"cells": {}, "planted": {}}
-    for name, dimension in dict.fromkeys((pair.task, pair.dimension) for pair in pairs):
-        of_cell = np.array([(pair.task, pair.dimension) == (name, dimension) for pair in pairs])
-        figures["cells"].setdefault(name, {})[dimension] = {
-            **rate(asked[of_cell] > 0.5),
-            "both orders": rate((there - back)[of_cell] > 0),
-            "paper": PAPER.get(name, {}).get(dimension),
-        }
+    figures = {
+        "cells": by_cell(pairs, there, back),
+        "gaps": by_gap(pairs, there > back),
+        "planted": {},
+    }
     figures["position bias in points"] = 100 * float(np.mean((there + back) / 2) - 0.5)
     figures["says Yes"] = rate(np.concatenate([there, back]) > 0.5)
     chosen = np.arange(len(pairs)) % 2 == 0
@@ -56,6 +52,56 @@ def measure(judge, paths, planted=200, task=None):
             }
             print(name, kind.name, figures["planted"][name][kind.name]["rate"], flush=True)
     return figures | {"speed": speed(judge, pairs[:TIMED])}
+
+
+def load_pairs(paths):
+    """The best and the worst of the candidates of each item, in each dimension."""
+    return [pair for path in paths for item in load_items(path) for pair in pairs_of(item)]
+
+
+def by_cell(pairs, there, back):
+    """Accuracy by task and dimension. there, back: P(Yes) for the winners before the losers and after them, (n,)."""
+    cells = {}
+    for name, dimension in dict.fromkeys((pair.task, pair.dimension) for pair in pairs):
+        of_cell = [(pair.task, pair.dimension) == (name, dimension) for pair in pairs]
+        before, after = there[of_cell], back[of_cell]
+        # each pair counts once: the winner comes first in every second
+        asked = np.where(np.arange(len(before)) % 2, 1 - after, before)
+        cells.setdefault(name, {})[dimension] = {
+            **rate(asked > 0.5),
+            "both orders": rate(before > after),
+            "paper": PAPER.get(name, {}).get(dimension),
+        }
+    return cells
+
+
+def by_gap(pairs, right):
+    """Accuracy over both orders by dimension, of near ties and of plain cases: {dimension: [rate and gap]}.
+
+    right: bool (n,). gap: the least and the most difference of the oracle's scores.
+    """
+    gaps, result = np.array([pair.gap for pair in pairs]), {}
+    for dimension in dict.fromkeys(pair.dimension for pair in pairs):
+        of_dimension = np.array([pair.dimension == dimension for pair in pairs])
+        for low, high in pairwise(GAPS):
+            some = of_dimension & (low <= gaps) & (gaps < high if high < GAPS[-1] else gaps <= high)
+            if some.any():
+                result.setdefault(dimension, []).append({"gap": [low, high], **rate(right[some])})
+    return result
+
+
+def measure_per_task(judges, paths):
+    """A judge of all tasks against one judge for each task: accuracy by cell of both.
+
+    judges: {"unified": judge, task: judge ...}. paths: files of held-out items.
+    """
+    pairs, figures = load_pairs(paths), {"unified": {}, "per task": {}}
+    for name in TASKS:
+        some = [pair for pair in pairs if pair.task == name]
+        for kind, judge in (("unified", judges["unified"]), ("per task", judges[name])):
+            both = (judged(judge, some, swapped) for swapped in (False, True))
+            figures[kind] |= by_cell(some, *both)
+    return figures
 
 
 def judged(judge, pairs, swapped):

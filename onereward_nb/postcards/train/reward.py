@@ -3,10 +3,12 @@ python -m onereward_nb.postcards.train reward --preferences runs/preferences \
     --start-from runs/describe/postcard-reward --out runs/reward
 
 The paper's loss in both orders: L = -1/2 E[log P(yes | winner, loser) + log P(no | loser, winner)].
+At the end its logits are divided by a temperature, so that it is as sure as it is right on pairs it was not trained on.
 --task trains a judge of one task only, for comparison. Source: Gong et al., OneReward, arXiv 2508.21066, section 4.2.
 """
 
 import json
+import math
 from functools import partial
 from pathlib import Path
 
@@ -69,18 +71,41 @@ def altered(winners, losers):
 
 
 @torch.inference_mode()
-def accuracies(model, pairs, most=400, batch=100):
-    """How often the model prefers the winner, over both orders: {task: {dimension: rate}}, of pairs not trained on."""
+def margins_by_cell(model, pairs, most=400, batch=100):
+    """How far the model prefers the winner, in logits, in both orders: {(task, dimension): (2n,)}."""
     result = {}
-    for (task, dimension), chosen in pairs.by_cell():
-        right = []
+    for cell, chosen in pairs.by_cell():
+        margins = []
         for some in chosen[:most].split(batch):
             winners, losers, tails, ends = pairs.take(some)
             there, back = model.margins(as_pixels(winners), as_pixels(losers), tails, ends).chunk(2)
-            right += [(there > 0).float(), (back < 0).float()]
-        if right:
-            result.setdefault(task, {})[dimension] = round(torch.cat(right).mean().item(), 4)
+            margins += [there, -back]
+        result[cell] = torch.cat(margins)
     return result
+
+
+def accuracies(margins):
+    """How often the model prefers the winner: {task: {dimension: rate}}."""
+    result = {}
+    for (task, dimension), some in margins.items():
+        result.setdefault(task, {})[dimension] = round((some > 0).float().mean().item(), 4)
+    return result
+
+
+def temperature(margins):
+    """What to divide all logits by so that the model is as sure as it is right: the best of a grid from 0.5 to 5.
+
+    Source: Guo et al., On Calibration of Modern Neural Networks, arXiv 1706.04599.
+    """
+    logits = torch.cat(list(margins.values())).double()
+    grid = torch.logspace(math.log10(0.5), math.log10(5), 200, dtype=torch.float64)
+    return min(grid.tolist(), key=lambda by: F.softplus(-logits / by).mean().item())
+
+
+@torch.no_grad()
+def cool(model, by):
+    """Divide a network's logits by a temperature: they are linear in the weights of its last norm."""
+    model.model.language_model.norm.weight /= by
 
 
 @torch.inference_mode()
@@ -117,8 +142,10 @@ def main():
         run.optimize(loss)
     model = run.finish().eval()
     if run.accelerator.is_main_process:
-        figures = accuracies(model, unseen)
-        write_json(args.out / "accuracy.json", figures)
+        margins = margins_by_cell(model, unseen)
+        figures = {"accuracy": accuracies(margins), "temperature": temperature(margins)}
+        write_json(args.out / "unseen.json", figures)
         print(json.dumps(figures))
+        cool(model.model, figures["temperature"])
         save_network(model.model, args.out / "postcard-reward")
         print(f"reward model written to {args.out / 'postcard-reward'}")
