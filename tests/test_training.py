@@ -488,9 +488,8 @@ def test_a_failed_checkpoint_leaves_the_last_one(tmp_path, monkeypatch):
 
 def in_two_processes(*command):
     launch = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2"]
-    port = 20000 + np.random.default_rng().integers(20000)  # so that test runs beside each other don't meet
     process = subprocess.run(
-        [*launch, "--main_process_port", str(port), *map(str, command)],
+        [*launch, "--main_process_port", "0", *map(str, command)],  # 0: one that is free
         env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1])},
         capture_output=True,
         text=True,
