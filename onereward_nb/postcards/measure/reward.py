@@ -8,17 +8,11 @@ import time
 import numpy as np
 import torch
 
-from ...evaluation import calibration, rate
+from ...evaluation import calibration, load_results, rate
 from ...tasks import TASKS
 from ..planted import KINDS, planted_pairs
 from ..preferences import load_items, pairs_of
 
-# percent of pairs, table 1 of Gong et al., OneReward, arXiv 2508.21066: another world, and people as annotators
-PAPER = {
-    "fill": {"text alignment": 83.77, "consistency": 74.23, "structure": 74.63, "aesthetics": 72.10},
-    "extend": {"text alignment": 80.36, "consistency": 72.50, "structure": 74.29, "aesthetics": 71.10},
-    "removal": {"removal quality": 84.93},
-}
 TIMED = 64  # pairs
 
 
@@ -32,13 +26,14 @@ def measure(judge, paths, planted=200, task=None):
     there, back = (judged(judge, pairs, swapped) for swapped in (False, True))
     # each pair counts once: the winner comes first in every second
     asked = np.where(np.arange(len(pairs)) % 2, 1 - back, there)
+    paper = load_results("paper")["accuracy"]["tasks"]  # of another world, with people as annotators
     figures = {"cells": {}, "planted": {}}
     for name, dimension in dict.fromkeys((pair.task, pair.dimension) for pair in pairs):
         of_cell = np.array([(pair.task, pair.dimension) == (name, dimension) for pair in pairs])
         figures["cells"].setdefault(name, {})[dimension] = {
             **rate(asked[of_cell] > 0.5),
             "both orders": rate((there - back)[of_cell] > 0),
-            "paper": PAPER.get(name, {}).get(dimension),
+            "paper": paper.get(name, {}).get(dimension),
         }
     figures["position bias in points"] = 100 * float(np.mean((there + back) / 2) - 0.5)
     figures["says Yes"] = rate(np.concatenate([there, back]) > 0.5)
