@@ -107,11 +107,11 @@ def rows(series, x, title=None, alt=None):
         A `Picture`.
     """
     names = list(dict.fromkeys(name for values in series.values() for name in values))
-    with _axes(title, size=(6.4, 1.3 + 0.28 * len(names))) as (axes, finish):
+    with _axes(title, size=(6.4, 1.3 + max(0.28, 0.14 * len(series)) * len(names))) as (axes, finish):
         for i, ((label, values), colour, marker) in enumerate(
             zip(series.items(), COLOURS, MARKERS, strict=False)
         ):
-            beside = 0.3 * (i - (len(series) - 1) / 2)
+            beside = min(0.3, 0.8 / len(series)) * (i - (len(series) - 1) / 2)
             for name, value in values.items():
                 middle, low, high = value if isinstance(value, (tuple, list)) else (value,) * 3
                 at = names.index(name) + beside
@@ -169,11 +169,11 @@ def radar(series, title=None, top=1.0, alt=None):
     if len(dimensions) < 3:
         raise ValueError(f"A radar chart needs three dimensions or more, got {dimensions}: use bars.")
     angles = np.linspace(0, 2 * np.pi, len(dimensions), endpoint=False)
-    with _axes(title, projection="polar") as (axes, finish):
+    with _axes(None, projection="polar", size=(6.4, 5)) as (axes, finish):
+        axes.figure.suptitle(title or "", x=0.01, ha="left", size=11)
         for (label, values), colour, marker in zip(series.items(), COLOURS, MARKERS, strict=False):
             closed = [values[dimension] for dimension in [*dimensions, dimensions[0]]]
-            axes.plot([*angles, angles[0]], closed, color=colour, marker=marker, label=label)
-            axes.fill([*angles, angles[0]], closed, color=colour, alpha=0.08)
+            axes.plot([*angles, angles[0]], closed, color=colour, marker=marker, ms=5, label=label)
         axes.set(theta_zero_location="N", theta_direction=-1, ylim=(0, top))
         axes.set_xticks(angles, dimensions)
         for text, angle in zip(axes.get_xticklabels(), angles, strict=True):

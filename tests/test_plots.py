@@ -156,6 +156,15 @@ def test_rows_stand_from_top_to_bottom_and_their_intervals_end_where_they_should
     assert shown.alt == "Rows: rate for first, second, third. a."
 
 
+@pytest.mark.parametrize("count", [1, 2, 4, 6])
+def test_rows_stand_apart_however_many_series_there_are(count):
+    sheet = np.asarray(plots.rows({str(i): {"a": 0.0, "b": 1.0} for i in range(count)}, "rate").image, int)
+    coloured = np.ptp(sheet, axis=2) > 60
+    coloured[-70:] = False  # the label of the axis and the legend
+    first, second = (np.flatnonzero(half.any(axis=1)) for half in np.array_split(coloured, 2, axis=1))
+    assert first.size and second.size and first.max() < second.min()
+
+
 def test_outcomes_are_as_long_as_their_shares():
     sheet = np.asarray(plots.outcomes(CONTESTS).image, int)
     blue, orange = (
