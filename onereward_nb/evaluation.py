@@ -207,7 +207,7 @@ def summarise(scores):
 def load_results(name):
     """Figures that were measured before, with many examples: assets/results/<name>.json as a dictionary.
 
-    Its "command" is the command that measures them again.
+    Its "command" is the command that measures them again. What others measured, "paper", has a "source" instead.
     """
     path = RESULTS / f"{name}.json"
     if not path.exists():

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from solutions import refused, solve
 
-from onereward_nb.evaluation import mean_interval, wilson
+from onereward_nb import evaluation
+from onereward_nb.evaluation import load_results, mean_interval, sign_test, wilson
 from onereward_nb.exercises.evaluation import check_by_pictures, check_holm, check_possible
 
 NOTEBOOK = "10_evaluation"
@@ -14,8 +15,14 @@ NOTEBOOK = "10_evaluation"
 
 
 def test_the_solution_knows_what_cannot_be(capsys):
-    assert check_possible(solve(NOTEBOOK, 1)["possible"])
+    names = solve(NOTEBOOK, 1)
+    assert check_possible(names["possible"])
     assert "no whole number of 130 votes makes 45.22%" in capsys.readouterr().out
+    # what the solution says of table 2
+    paper = load_results("paper")["systems"]
+    assert names["fills"] == [figures["usability"] for figures in paper["tasks"]["fill"].values()]
+    assert (paper["images"]["fill"], paper["raters"]) == (130, 40)
+    assert not any(names["one_verdict"]) and sum(names["all_raters"]) == 2
 
 
 @pytest.mark.parametrize(
@@ -50,6 +57,22 @@ def test_answers_that_let_too_much_or_too_little_be(wrong, words, capsys):
 def test_the_solution_lets_stand_what_stands(capsys):
     assert check_holm(solve(NOTEBOOK, 2)["stand"])
     assert capsys.readouterr().out.startswith("Right: one false claim in twenty such tables")
+
+
+def test_what_the_solution_says_of_the_claims_of_section_4():
+    claims = {
+        (name, task): sign_test(
+            *(round(parts[key]["rate"] * parts[key]["examples"]) for key in ("good", "bad"))
+        )
+        for name, by_task in load_results("comparison")["against the base"].items()
+        for task, parts in by_task.items()
+    }
+    standing = solve(NOTEBOOK, 2)["stand"](claims)
+    assert (len(claims), len(standing)) == (15, 11)
+    assert {claim for claim, p in claims.items() if p < 0.05} - set(standing) == {
+        ("postcard-fill-distilled", "removal"),
+        ("postcard-fill-distilled", "extend"),
+    }
 
 
 def up_to(limit):
@@ -93,7 +116,7 @@ def test_claims_too_many_or_too_few(wrong, words, capsys):
 
 
 def test_the_solution_is_as_wide_as_other_pictures_make_it(capsys):
-    assert check_by_pictures(solve(NOTEBOOK, 3, np=np)["interval"])
+    assert check_by_pictures(solve(NOTEBOOK, 3, evaluation=evaluation)["interval"])
     assert capsys.readouterr().out.startswith("Right: as wide as other pictures")
 
 
