@@ -1,7 +1,8 @@
-"""How good is a model? Success rates by ground truth over many seeds, with their intervals."""
+"""How good is a model, and which of two is better? Rates by ground truth with intervals, tests, numbers of examples."""
 
 import json
-from math import sqrt
+from math import ceil, hypot, sqrt
+from statistics import NormalDist
 
 import numpy as np
 import torch
@@ -41,6 +42,92 @@ def rate(right):
     """How often something is right, with its 95% interval: {"rate", "low", "high", "examples"}."""
     low, high = wilson(int(np.sum(right)), len(right))
     return {"rate": float(np.mean(right)), "low": low, "high": high, "examples": len(right)}
+
+
+def difference(new, old):
+    """The change from one rate to another, measured on different examples: {"change", "low", "high"}, from -1 to 1.
+
+    new, old: rates as `rate` gives them. The 95% interval is made of two of Wilson's (Newcombe, 1998). For rates of
+    the same examples it is wider than need be: use `paired_difference`.
+    """
+    change = new["rate"] - old["rate"]
+    return {
+        "change": change,
+        "low": change - hypot(new["rate"] - new["low"], old["high"] - old["rate"]),
+        "high": change + hypot(new["high"] - new["rate"], old["rate"] - old["low"]),
+    }
+
+
+def paired_difference(better, worse, pairs):
+    """The change of a rate on the same examples: {"change", "low", "high"}, from -1 to 1.
+
+    better, worse: how many of the pairs got better and worse; all others stay as they were. The 95% interval counts
+    one more of each (Bonett and Price, 2012), which keeps it honest where few pairs change.
+    """
+    if min(better, worse) < 0 or better + worse > pairs or pairs < 1:
+        raise ValueError(
+            f"{better} better and {worse} worse of {pairs} pairs: there must be at least one pair, "
+            "and no more that changed"
+        )
+    up, down = (better + 1) / (pairs + 2), (worse + 1) / (pairs + 2)
+    spread = Z * sqrt((up + down - (up - down) ** 2) / (pairs + 2))
+    return {
+        "change": (better - worse) / pairs,
+        "low": max(-1.0, up - down - spread),
+        "high": min(1.0, up - down + spread),
+    }
+
+
+def sign_test(wins, losses):
+    """How likely so uneven a score, or a more uneven one, would be if each were as likely to win: p, from 0 to 1.
+
+    wins, losses: whole numbers; ties tell nothing here and are left out. Two-sided and exact. Of pairs that succeed
+    or fail, it is McNemar's test in its exact form.
+    """
+    if min(wins, losses) < 0:
+        raise ValueError(f"{wins} wins and {losses} losses: neither can be below 0")
+    decided = wins + losses
+    ways = tail = 1  # in which games go: to 0 wins, and to at most as many as the weaker side has
+    for count in range(min(wins, losses)):
+        ways = ways * (decided - count) // (count + 1)
+        tail += ways
+    return min(1.0, 2 * tail / 2**decided)
+
+
+def examples_to_tell(old, new, power=0.8):
+    """Examples that each of two rates takes to be told apart, if they are measured on different ones: a whole number.
+
+    old, new: the rates, from 0 to 1. power: the share of studies that find the difference at 95% (Fleiss, 1981).
+    """
+    _check_claim(old, new, power)
+    both = (old + new) / 2
+    spread = Z * sqrt(2 * both * (1 - both)) + _quantile(power) * sqrt(old * (1 - old) + new * (1 - new))
+    return ceil((spread / (new - old)) ** 2)
+
+
+def pairs_to_tell(better, worse, power=0.8):
+    """Pairs that it takes to tell which of two models is better, if both edit the same examples: a whole number.
+
+    better, worse: the shares of pairs that get better and worse, from 0 to 1, together at most 1. power: as for
+    `examples_to_tell` (Connor, 1987).
+    """
+    _check_claim(worse, better, power)
+    if better + worse > 1:
+        raise ValueError(f"shares of {better} and {worse} are more than all pairs: together at most 1")
+    changed, change = better + worse, better - worse
+    spread = Z * sqrt(changed) + _quantile(power) * sqrt(changed - change**2)
+    return ceil((spread / change) ** 2)
+
+
+def _quantile(power):
+    return NormalDist().inv_cdf(power)
+
+
+def _check_claim(one, other, power):
+    if not (0 <= one <= 1 and 0 <= other <= 1 and one != other and 0.5 <= power < 1):
+        raise ValueError(
+            f"shares of {one} and {other}, power {power}: two different shares from 0 to 1, and a power from 0.5 to 1"
+        )
 
 
 def calibration(chances, outcomes, bins=10):
@@ -120,7 +207,7 @@ def summarise(scores):
 def load_results(name):
     """Figures that were measured before, with many examples: assets/results/<name>.json as a dictionary.
 
-    Its "command" is the command that measures them again.
+    Its "command" is the command that measures them again. What others measured, "paper", has a "source" instead.
     """
     path = RESULTS / f"{name}.json"
     if not path.exists():

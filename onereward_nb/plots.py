@@ -1,4 +1,4 @@
-"""Pictures and plots in one style: grids, curves, bars, rows, radar charts, clouds of points, Pareto fronts.
+"""Pictures and plots in one style: grids, curves, bars, rows, outcomes, radar charts, clouds of points, Pareto fronts.
 
 Each function returns a `Picture`, which a notebook shows when it is the last value of a cell. What is stored
 there is one small PNG of at most 256 colours, with alternative text.
@@ -15,7 +15,7 @@ from PIL import Image
 
 from .grids import FRAME, INK, Picture, grid
 
-__all__ = ["COLOURS", "Picture", "bars", "curves", "front", "grid", "radar", "rows", "scatter"]
+__all__ = ["COLOURS", "Picture", "bars", "curves", "front", "grid", "outcomes", "radar", "rows", "scatter"]
 
 # The colours of Okabe and Ito, which colour-blind readers can tell apart; markers for who sees none
 COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000"]
@@ -107,11 +107,11 @@ def rows(series, x, title=None, alt=None):
         A `Picture`.
     """
     names = list(dict.fromkeys(name for values in series.values() for name in values))
-    with _axes(title, size=(6.4, 1.3 + 0.28 * len(names))) as (axes, finish):
+    with _axes(title, size=(6.4, 1.3 + max(0.28, 0.14 * len(series)) * len(names))) as (axes, finish):
         for i, ((label, values), colour, marker) in enumerate(
             zip(series.items(), COLOURS, MARKERS, strict=False)
         ):
-            beside = 0.3 * (i - (len(series) - 1) / 2)
+            beside = min(0.3, 0.8 / len(series)) * (i - (len(series) - 1) / 2)
             for name, value in values.items():
                 middle, low, high = value if isinstance(value, (tuple, list)) else (value,) * 3
                 at = names.index(name) + beside
@@ -120,6 +120,39 @@ def rows(series, x, title=None, alt=None):
         axes.set_yticks(range(len(names)), names)
         axes.set(xlabel=x, ylim=(len(names) - 0.4, -0.6))
         return finish(alt or _in_words("Rows", series, f"{x} for {', '.join(names)}", title), series)
+
+
+def outcomes(contests, title=None, alt=None):
+    """Who won: a bar for each contest, cut into good, same and bad, each with its value.
+
+    Args:
+        contests: {name: {"good": percent, "same": percent, "bad": percent}}, for each as much as 100 together but for
+            rounding. The names stand from top to bottom.
+        title, alt: as for `curves`.
+
+    Returns:
+        A `Picture`.
+
+    Raises:
+        ValueError if the three don't make up 100.
+    """
+    colours = {"good": COLOURS[0], "same": FRAME, "bad": COLOURS[1]}
+    with _axes(title, grid_axis="x", size=(6.4, 1.3 + 0.3 * len(contests))) as (axes, finish):
+        for at, (name, parts) in enumerate(contests.items()):
+            if abs(sum(parts[part] for part in colours) - 100) > 0.5:
+                raise ValueError(f"{name}: good, same and bad of {parts} must make up 100 percent together.")
+            left = 0
+            for part, colour in colours.items():
+                axes.barh(at, parts[part], 0.72, left, color=colour, label=part)
+                if parts[part] >= 6:  # there is room for it
+                    ink = INK if part == "same" else "white"
+                    axes.text(
+                        left + parts[part] / 2, at, f"{parts[part]:.0f}", ha="center", va="center", color=ink
+                    )
+                left += parts[part]
+        axes.set_yticks(range(len(contests)), list(contests))
+        axes.set(xlabel="percent", xlim=(0, 100), ylim=(len(contests) - 0.4, -0.6))
+        return finish(alt or _in_words("Outcomes", colours, ", ".join(contests), title), colours)
 
 
 def radar(series, title=None, top=1.0, alt=None):
@@ -136,11 +169,11 @@ def radar(series, title=None, top=1.0, alt=None):
     if len(dimensions) < 3:
         raise ValueError(f"A radar chart needs three dimensions or more, got {dimensions}: use bars.")
     angles = np.linspace(0, 2 * np.pi, len(dimensions), endpoint=False)
-    with _axes(title, projection="polar") as (axes, finish):
+    with _axes(None, projection="polar", size=(6.4, 5)) as (axes, finish):
+        axes.figure.suptitle(title or "", x=0.01, ha="left", size=11)
         for (label, values), colour, marker in zip(series.items(), COLOURS, MARKERS, strict=False):
             closed = [values[dimension] for dimension in [*dimensions, dimensions[0]]]
-            axes.plot([*angles, angles[0]], closed, color=colour, marker=marker, label=label)
-            axes.fill([*angles, angles[0]], closed, color=colour, alpha=0.08)
+            axes.plot([*angles, angles[0]], closed, color=colour, marker=marker, ms=5, label=label)
         axes.set(theta_zero_location="N", theta_direction=-1, ylim=(0, top))
         axes.set_xticks(angles, dimensions)
         for text, angle in zip(axes.get_xticklabels(), angles, strict=True):

@@ -1,5 +1,8 @@
 """Success rates, their intervals, and what is run to get them."""
 
+import itertools
+import math
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -99,3 +102,129 @@ def test_calibration_compares_what_is_said_with_what_comes_true():
 def test_calibration_needs_a_chance_for_each_outcome(chances):
     with pytest.raises(ValueError, match="chances from 0 to 1"):
         evaluation.calibration(chances, [True, False][: len(chances)])
+
+
+# --- which of two is better -----------------------------------------------------------------------
+
+
+def chances_of(trials, rate):
+    """The binomial probabilities of 0 to `trials` successes."""
+    return np.array([math.comb(trials, k) * rate**k * (1 - rate) ** (trials - k) for k in range(trials + 1)])
+
+
+def chances_of_pairs(pairs, up, down):
+    """{(better, worse): probability}, by the trinomial distribution."""
+    return {
+        (better, worse): math.comb(pairs, better)
+        * math.comb(pairs - better, worse)
+        * up**better
+        * down**worse
+        * (1 - up - down) ** (pairs - better - worse)
+        for better in range(pairs + 1)
+        for worse in range(pairs + 1 - better)
+    }
+
+
+def test_newcombes_own_example():
+    change = evaluation.difference(evaluation.rate([1] * 56 + [0] * 14), evaluation.rate([1] * 48 + [0] * 32))
+    assert change["change"] == pytest.approx(0.2)
+    # table II of Newcombe, Statistics in Medicine 17 (1998), method 10
+    assert (change["low"], change["high"]) == pytest.approx((0.0524, 0.3339), abs=5e-5)
+
+
+@pytest.mark.parametrize(("old", "new"), [(0.5, 0.5), (0.1, 0.3), (0.95, 0.9), (0.02, 0.6)])
+def test_the_interval_of_a_difference_holds_the_truth_by_exact_sums(old, new):
+    trials = 40
+    rates = [evaluation.rate(np.arange(trials) < count) for count in range(trials + 1)]
+    weights = np.outer(chances_of(trials, old), chances_of(trials, new))
+    held = 0.0
+    for before, row in zip(rates, weights, strict=True):
+        for after, weight in zip(rates, row, strict=True):
+            change = evaluation.difference(after, before)
+            held += weight * (change["low"] <= new - old <= change["high"])
+    assert 0.93 <= held <= 0.985
+
+
+@pytest.mark.parametrize(
+    ("up", "down"), [(0.1, 0.1), (0.3, 0.05), (0.05, 0.02), (0.5, 0.3), (0.01, 0.01), (0.6, 0.0)]
+)
+def test_the_interval_of_pairs_holds_the_truth_by_exact_sums(up, down):
+    held = 0.0
+    for (better, worse), weight in chances_of_pairs(40, up, down).items():
+        change = evaluation.paired_difference(better, worse, 40)
+        held += weight * (change["low"] <= up - down <= change["high"])
+    assert held >= 0.93
+
+
+def test_pairs_that_go_together_give_a_narrower_interval_than_their_rates():
+    rng = np.random.default_rng(0)
+    ease = rng.random(400)
+    old, new = ease < 0.5, ease < 0.6  # the same examples are hard for both
+    apart = evaluation.difference(evaluation.rate(new), evaluation.rate(old))
+    paired = evaluation.paired_difference(int((new & ~old).sum()), int((old & ~new).sum()), 400)
+    assert paired["change"] == pytest.approx(apart["change"])
+    assert paired["high"] - paired["low"] < 0.6 * (apart["high"] - apart["low"])
+
+
+def test_swapped_models_swap_the_sign():
+    there, back = evaluation.paired_difference(9, 3, 50), evaluation.paired_difference(3, 9, 50)
+    assert (there["change"], there["low"], there["high"]) == pytest.approx(
+        (-back["change"], -back["high"], -back["low"])
+    )
+
+
+@pytest.mark.parametrize(("wins", "losses"), [(0, 0), (1, 0), (3, 3), (5, 1), (1, 7), (10, 0), (4, 6)])
+def test_the_sign_test_counts_all_games_that_are_as_uneven(wins, losses):
+    games = itertools.product([1, -1], repeat=wins + losses)
+    as_uneven = [abs(sum(game)) >= abs(wins - losses) for game in games]
+    assert evaluation.sign_test(wins, losses) == pytest.approx(np.mean(as_uneven))
+
+
+def test_of_many_games_too():
+    assert evaluation.sign_test(5000, 5200) == pytest.approx(0.0488, abs=1e-3)
+
+
+@pytest.mark.parametrize(("old", "new"), [(0.5, 0.65), (0.1, 0.25), (0.9, 0.75)])
+def test_so_many_examples_find_the_difference_in_four_studies_of_five(old, new):
+    trials = evaluation.examples_to_tell(old, new)
+    before, after = np.meshgrid(*[np.arange(trials + 1) / trials] * 2, indexing="ij")
+    both = (before + after) / 2
+    error = np.sqrt(np.maximum(2 * both * (1 - both) / trials, 1e-12))
+    weights = np.outer(chances_of(trials, old), chances_of(trials, new))
+    found = weights[np.abs(after - before) > evaluation.Z * error].sum()
+    assert found == pytest.approx(0.8, abs=0.02)
+
+
+@pytest.mark.parametrize(("better", "worse"), [(0.1, 0.03), (0.1, 0.3), (0.4, 0.2)])
+def test_so_many_pairs_find_the_winner_in_four_studies_of_five(better, worse):
+    pairs = evaluation.pairs_to_tell(better, worse)
+    found = sum(
+        weight
+        for (up, down), weight in chances_of_pairs(pairs, better, worse).items()
+        if abs(up - down) > evaluation.Z * math.sqrt(up + down)
+    )
+    assert 0.77 <= found <= 0.85  # the error of the study itself is estimated, too
+
+
+def test_more_power_and_smaller_differences_take_more():
+    assert evaluation.examples_to_tell(0.5, 0.6, power=0.9) > evaluation.examples_to_tell(0.5, 0.6)
+    assert evaluation.examples_to_tell(0.5, 0.55) > 3 * evaluation.examples_to_tell(0.5, 0.6)
+    # if a tenth of the pairs change, they take far fewer than two separate groups
+    assert evaluation.pairs_to_tell(0.075, 0.025) < evaluation.examples_to_tell(0.5, 0.55) / 3
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: evaluation.paired_difference(3, 2, 4), "3 better and 2 worse of 4 pairs"),
+        (lambda: evaluation.paired_difference(0, 0, 0), "at least one pair"),
+        (lambda: evaluation.sign_test(-1, 3), "-1 wins and 3 losses"),
+        (lambda: evaluation.examples_to_tell(0.5, 0.5), "two different shares"),
+        (lambda: evaluation.examples_to_tell(0.5, 60), "shares of 0.5 and 60"),
+        (lambda: evaluation.pairs_to_tell(0.2, 0.1, power=80), "power 80"),
+        (lambda: evaluation.pairs_to_tell(0.8, 0.3), "more than all pairs"),
+    ],
+)
+def test_impossible_questions_are_refused(call, words):
+    with pytest.raises(ValueError, match=words):
+        call()

@@ -54,3 +54,33 @@ def test_quick_edits_keep_the_success_rate_at_a_third_of_the_cost():
 @pytest.mark.parametrize(("sweep", "name"), [("steps", "2"), ("scale", "8")])
 def test_settings_that_lose_are_told_apart(sweep, name):
     assert not keeps_up(STUDY["sweeps"][sweep][name])
+
+
+# --- what the paper says --------------------------------------------------------------------------
+
+PAPER = json.loads((ROOT / "assets/results/paper.json").read_text(encoding="utf-8"))
+IN_PERCENT = {"usability", "text rendering", "removal quality"}
+
+
+def test_the_papers_figures_lie_on_their_scales_and_name_their_source():
+    assert all(PAPER[part]["source"] for part in ("accuracy", "systems", "good/same/bad"))
+    systems = PAPER["systems"]
+    assert set(systems["tasks"]) == set(systems["images"])
+    for task, by_system in systems["tasks"].items():
+        assert systems["own"] in by_system
+        assert len({tuple(figures) for figures in by_system.values()}) == 1, f"{task}: other columns"
+        for figures in by_system.values():
+            for name, value in figures.items():
+                assert 5 < value < 100 if name in IN_PERCENT else 1 <= value <= 5, (task, name)
+    for row in PAPER["good/same/bad"]["rows"]:
+        assert sum(row) == pytest.approx(100, abs=0.15)
+
+
+def test_the_accuracies_beside_ours_are_the_papers():
+    cells = json.loads((ROOT / "assets/results/reward-postcard.json").read_text())["cells"]
+    published = PAPER["accuracy"]["tasks"]
+    beside = {
+        task: {name: cell["paper"] for name, cell in by_dimension.items() if cell["paper"]}
+        for task, by_dimension in cells.items()
+    }
+    assert {task: cells for task, cells in beside.items() if cells} == published

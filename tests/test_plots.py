@@ -13,6 +13,10 @@ SCORES = {
     "after RL": {"fill": 0.9, "text": 0.8, "removal": 0.6},
 }
 COSTS = {"steps": [(4, 79.0), (8, 91.0), (56, 90.5)], "unguided": [(8, 89.0), (28, 90.0)]}
+CONTESTS = {
+    "new on fill": {"good": 20.0, "same": 70.0, "bad": 10.0},
+    "on removal": {"good": 50.0, "same": 50.0, "bad": 0.0},
+}
 CLOUDS = {"red": np.random.default_rng(0).normal(size=(300, 2)) * (3, 1), "blue": np.eye(2)}
 
 
@@ -66,6 +70,10 @@ def test_titles_take_room_above_and_margins_beside():
         (lambda: plots.grid([picture()] * 3, ["a", "b"]), "2 titles for 3 pictures in 3 columns"),
         (lambda: plots.grid([[picture()]], row_titles=["a", "b"]), "2 row titles for 1 rows"),
         (lambda: plots.radar({"a": {"x": 1, "y": 1}}), "three dimensions or more"),
+        (
+            lambda: plots.outcomes({"fill": {"good": 0.2, "same": 0.7, "bad": 0.1}}),
+            "fill: .* 100 percent together",
+        ),
         (lambda: plots.curves({str(i): ([0, 1], [0, 1]) for i in range(8)}, "x", "y"), "at most 7"),
     ],
 )
@@ -83,13 +91,14 @@ def test_what_cannot_be_shown_is_refused_with_words(call, message):
         lambda: plots.bars(SCORES, "success rate"),
         lambda: plots.bars({"a": {"x": (0.5, 0.4, 0.6)}}, "success rate"),
         lambda: plots.rows({"a": {"x": (0.5, 0.4, 0.6), "y": 0.2}, "b": {"y": 0.7}}, "success rate"),
+        lambda: plots.outcomes(CONTESTS),
         lambda: plots.radar(SCORES),
         lambda: plots.scatter(
             {"scale 1": CLOUDS, "scale 4": CLOUDS}, "x", "y", under={"true": CLOUDS["red"]}
         ),
         lambda: plots.front({"fill": COSTS, "text": COSTS}, "passes", "success, %"),
     ],
-    ids=["grid", "curves", "bars", "interval", "rows", "radar", "scatter", "front"],
+    ids=["grid", "curves", "bars", "interval", "rows", "outcomes", "radar", "scatter", "front"],
 )
 def draw(request):
     return request.param
@@ -145,6 +154,46 @@ def test_rows_stand_from_top_to_bottom_and_their_intervals_end_where_they_should
     )
     assert abs(np.mean(second) - first.max()) < 4 and abs(np.mean(third) - first.min()) < 4
     assert shown.alt == "Rows: rate for first, second, third. a."
+
+
+@pytest.mark.parametrize("count", [1, 2, 4, 6])
+def test_rows_stand_apart_however_many_series_there_are(count):
+    sheet = np.asarray(plots.rows({str(i): {"a": 0.0, "b": 1.0} for i in range(count)}, "rate").image, int)
+    coloured = np.ptp(sheet, axis=2) > 60
+    coloured[-70:] = False  # the label of the axis and the legend
+    first, second = (np.flatnonzero(half.any(axis=1)) for half in np.array_split(coloured, 2, axis=1))
+    assert first.size and second.size and first.max() < second.min()
+
+
+def test_outcomes_are_as_long_as_their_shares():
+    sheet = np.asarray(plots.outcomes(CONTESTS).image, int)
+    blue, orange = (
+        (np.abs(sheet - colour).max(axis=2) < 30).sum(axis=1) for colour in ((0, 0x72, 0xB2), (0xD5, 0x5E, 0))
+    )
+    bars = np.flatnonzero(blue > 40)  # the rows of pixels that are no legend
+    first, second = bars[0] + 1, bars[-1] - 1
+    assert blue[second] / blue[first] == pytest.approx(50 / 20, rel=0.05)
+    assert orange[first] / blue[first] == pytest.approx(10 / 20, rel=0.1) and orange[second] == 0
+    assert plots.outcomes(CONTESTS).alt == "Outcomes: new on fill, on removal. good, same, bad."
+
+
+def place_of(picture, colour):
+    """Where a colour is in a picture: the mean (x, y) of its pixels, in pixels."""
+    found = np.argwhere(np.abs(np.asarray(picture.image, int) - colour).max(axis=2) < 30)
+    return found.mean(axis=0)[::-1], found
+
+
+def test_a_radar_turns_clockwise_from_the_top_and_ends_at_its_largest_value():
+    axes = dict.fromkeys(["top", "right", "bottom", "left"], 0.0)
+    blue = (0, 0x72, 0xB2)
+    drawn = {name: place_of(plots.radar({"a": axes | {name: 1.0}}), blue)[1] for name in axes}
+    centre = place_of(plots.radar({"a": axes}), blue)[0]
+    reach = {name: (found[:, ::-1] - centre) for name, found in drawn.items()}
+    lengths = [-reach["top"][:, 1].min(), reach["right"][:, 0].max(), reach["bottom"][:, 1].max()]
+    lengths.append(-reach["left"][:, 0].min())
+    assert min(lengths) > 90 and max(lengths) - min(lengths) < 4
+    for name, across in {"top": 0, "bottom": 0, "left": 1, "right": 1}.items():
+        assert np.abs(reach[name][:, across]).max() < 12  # no wider than a marker and a line
 
 
 def test_clouds_beyond_the_colours_are_refused():

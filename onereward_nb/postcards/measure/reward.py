@@ -9,17 +9,11 @@ from itertools import pairwise
 import numpy as np
 import torch
 
-from ...evaluation import calibration, rate
+from ...evaluation import calibration, load_results, rate
 from ...tasks import TASKS
 from ..planted import KINDS, planted_pairs
 from ..preferences import MARGIN, load_items, pairs_of
 
-# percent of pairs, table 1 of Gong et al., OneReward, arXiv 2508.21066: another world, and people as annotators
-PAPER = {
-    "fill": {"text alignment": 83.77, "consistency": 74.23, "structure": 74.63, "aesthetics": 72.10},
-    "extend": {"text alignment": 80.36, "consistency": 72.50, "structure": 74.29, "aesthetics": 71.10},
-    "removal": {"removal quality": 84.93},
-}
 TIMED = 64  # pairs
 GAPS = (MARGIN, 0.1, 0.2, 0.4, 1.0)  # pairs are told apart by how far apart the oracle's scores are
 
@@ -61,6 +55,7 @@ def load_pairs(paths):
 
 def by_cell(pairs, there, back):
     """Accuracy by task and dimension. there, back: P(Yes) for the winners before the losers and after them, (n,)."""
+    paper = load_results("paper")["accuracy"]["tasks"]  # of another world, with people as annotators
     cells = {}
     for name, dimension in dict.fromkeys((pair.task, pair.dimension) for pair in pairs):
         of_cell = [(pair.task, pair.dimension) == (name, dimension) for pair in pairs]
@@ -70,7 +65,7 @@ def by_cell(pairs, there, back):
         cells.setdefault(name, {})[dimension] = {
             **rate(asked > 0.5),
             "both orders": rate(before > after),
-            "paper": PAPER.get(name, {}).get(dimension),
+            "paper": paper.get(name, {}).get(dimension),
         }
     return cells
 
