@@ -88,28 +88,10 @@ def parameters():
     Counted on its architecture, which is built without memory for its weights. The matrices `wo` of T5 overflow in
     few bits, so libraries keep them.
     """
-    from diffusers import AutoencoderKL, FluxTransformer2DModel
-    from transformers import CLIPTextConfig, CLIPTextModel, T5Config, T5EncoderModel
+    from .stand_in import full_size_parts
 
-    clip = CLIPTextConfig(
-        hidden_size=768, intermediate_size=3072, num_hidden_layers=12, num_attention_heads=12
-    )
-    t5 = T5Config(
-        d_model=4096, d_kv=64, d_ff=10240, num_layers=24, num_heads=64, feed_forward_proj="gated-gelu"
-    )
     with torch.device("meta"):
-        parts = {
-            "text_encoder": CLIPTextModel(clip),
-            "text_encoder_2": T5EncoderModel(t5),
-            "transformer": FluxTransformer2DModel(in_channels=384, out_channels=64, guidance_embeds=True),
-            "vae": AutoencoderKL(
-                block_out_channels=(128, 256, 512, 512),
-                down_block_types=("DownEncoderBlock2D",) * 4,
-                up_block_types=("UpDecoderBlock2D",) * 4,
-                layers_per_block=2,
-                latent_channels=16,
-            ),
-        }
+        parts = full_size_parts()
     return {name: (part.num_parameters(), _quantizable(part)) for name, part in parts.items()}
 
 
