@@ -18,6 +18,9 @@ from .hub import ModelUnavailable
 _ATTENTION = ("_flash_3", "_native_cudnn", "_native_flash", "native")
 _FP8 = Requirement("torchao>=0.15")
 
+# dense bf16 TFLOP/s, from the makers' data sheets, by words in the names that CUDA gives
+PEAKS = {"H100 80GB HBM3": 989, "H200": 989, "A100": 312, "L40S": 362, "RTX 4090": 165}
+
 
 def fastest_attention(pipe, tokens=4608):
     """Try each exact way to compute attention on this device, let the transformer use the fastest, and name it.
@@ -43,14 +46,16 @@ def fastest_attention(pipe, tokens=4608):
 def compile_blocks(pipe, **options):
     """Compile the blocks that the transformer repeats, once for each kind.
 
-    The first edit takes about a minute longer; so does the first of another size, or with another number of branches.
+    The first edit takes longer; so does the first of another size, or with another number of branches. On a CPU they are
+    only traced: nothing would be gained there.
     options: torch.compile's.
     """
+    backend = "inductor" if pipe._execution_device.type == "cuda" else "eager"
     torch._dynamo.config.recompile_limit = 64  # else it gives up, silently, after a few sizes
     for block in _blocks(pipe):
         # Not block.compile(), as diffusers' compile_repeated_blocks does: where a step cache hooks into the blocks, that
         # compiles the hooks too, for each block anew.
-        block.forward = torch.compile(block.forward, **{"dynamic": False, **options})
+        block.forward = torch.compile(block.forward, **{"backend": backend, "dynamic": False, **options})
 
 
 def round_to_fp8(pipe):

@@ -72,6 +72,21 @@ def test_t5_is_kept_out_of_float16():
     assert more == pytest.approx(2 * t5)
 
 
+def test_each_moment_holds_what_it_works_with():
+    works = {"encoding": "text encoders", "predicting": "transformer", "decoding": "VAE"}
+    for plan in PLANS.values():
+        moments = plans.moments(plan)
+        assert list(moments) == list(works)
+        assert max(sum(there.values()) for there in moments.values()) == needs(plan).gpu
+        for moment, there in moments.items():
+            assert works[moment] in there and min(there.values()) >= 0
+            assert {"working memory", "CUDA"} < set(there)
+    assert all(len(there) == 3 for there in plans.moments(PLANS["offload"]).values())
+    assert all(len(there) == 5 for there in plans.moments(PLANS["resident"]).values())
+    nf4 = {moment: "text encoders" in there for moment, there in plans.moments(PLANS["nf4"]).items()}
+    assert nf4 == {"encoding": True, "predicting": False, "decoding": False}
+
+
 # --- which is taken
 
 

@@ -78,7 +78,7 @@ def test_attention_is_really_timed(deep, attention):
 
 def test_each_kind_of_block_is_compiled_once(deep, compiler):
     plain = edited(deep)
-    speed.compile_blocks(deep, backend="eager", fullgraph=True)
+    speed.compile_blocks(deep, fullgraph=True)
     np.testing.assert_array_equal(edited(deep), plain)
     # the first of the single blocks gets tensors of another layout
     assert compiler["stats"]["unique_graphs"] == 3
@@ -90,7 +90,7 @@ def test_a_step_cache_is_not_compiled(deep, compiler):
     deep.transformer.enable_cache(FirstBlockCacheConfig(2.0))
     expected = edited(deep)
     deep.transformer.disable_cache()
-    speed.compile_blocks(deep, backend="eager", fullgraph=True)
+    speed.compile_blocks(deep, fullgraph=True)
     plain, graphs = edited(deep), compiler["stats"]["unique_graphs"]
     deep.transformer.enable_cache(FirstBlockCacheConfig(2.0))
     np.testing.assert_array_equal(edited(deep), expected)
@@ -99,7 +99,7 @@ def test_a_step_cache_is_not_compiled(deep, compiler):
 
 
 def test_many_sizes_stay_compiled(deep, compiler):
-    speed.compile_blocks(deep, backend="eager", fullgraph=True)  # which refuses to go on uncompiled
+    speed.compile_blocks(deep, fullgraph=True)  # which refuses to go on uncompiled
     for width in range(32, 112, 16):
         inputs = (random_picture(width, 32), random_mask(width, 32))
         onr.run_task(deep, "fill", *inputs, prompt="a", num_inference_steps=1)

@@ -11,7 +11,6 @@ Takes about 45 GB of GPU memory. Without a GPU, or with --tiny, the architecture
 """
 
 import argparse
-import json
 import sys
 import time
 from contextlib import contextmanager
@@ -24,12 +23,11 @@ from torch.utils.benchmark import Timer
 from torch.utils.flop_counter import FlopCounterMode
 
 import onereward_nb as onr
-from onereward_nb import environment, files, speed, stand_in
+from onereward_nb import files, speed, stand_in
+from onereward_nb.evaluation import load_results
 from onereward_nb.preparation import LONGEST_PROMPT
 
 SETTINGS = onr.MODELS["onereward"].settings
-# dense bf16 TFLOP/s, from the makers' data sheets, by words in the names that CUDA gives
-PEAKS = {"H100 80GB HBM3": 989, "H200": 989, "A100": 312, "L40S": 362, "RTX 4090": 165}
 VARIANTS = {  # after the plain loop. fp8 comes last, for it cannot be undone
     "exact": (),
     "exact, branches in turn": ("in turn",),
@@ -63,7 +61,7 @@ def main():
         "TFLOP a pass": operations(arguments),
         "TFLOP/s in bf16": limits,
         "attention": None,
-        "compiled": {"backend": "eager"} if arguments.tiny else {"mode": arguments.mode},
+        "compiler's mode": arguments.mode,
         "rows": {},
     }
     print(" ".join([f"{'':24}", *(f"{column:>{len(column)}}" for column in COLUMNS)]))
@@ -95,7 +93,7 @@ def main():
     result["attention"] = speed.fastest_attention(
         edit.pipe, tokens=(arguments.size // 16) ** 2 + LONGEST_PROMPT
     )
-    speed.compile_blocks(edit.pipe, **result["compiled"])
+    speed.compile_blocks(edit.pipe, mode=arguments.mode)
     for name in arguments.only:
         measure(name, edit.ours, VARIANTS[name])
     print(f"on {device}; limits in bf16: {limits or 'none'} TFLOP/s; attention: {result['attention']}")
@@ -259,9 +257,7 @@ def threshold(edit):
     Random weights change from step to step by other amounts than trained ones: at 0.1 nearly all of their steps would be
     skipped, or none.
     """
-    small = json.loads(
-        (environment.ROOT / "assets" / "results" / "guidance.json").read_text(encoding="utf-8")
-    )
+    small = load_results("guidance")
     passes = small["sweeps"]["cache"]["first block, 0.1"]["passes"]
     share = passes / (2 * small["settings"]["num_inference_steps"])
     added = []  # by the first block, in each step
@@ -314,9 +310,9 @@ def matrix_rate(side=8192):
 
 def data_sheet(device):
     """The TFLOP/s that a card's maker promises in bf16; None, and words, for a card that is not in the table."""
-    peak = next((rate for words, rate in PEAKS.items() if words in device), None)
+    peak = next((rate for words, rate in speed.PEAKS.items() if words in device), None)
     if peak is None:
-        print(f"How fast {device!r} is by its data sheet is unknown here: add it to PEAKS.")
+        print(f"How fast {device!r} is by its data sheet is unknown here: add it to speed.PEAKS.")
     return peak
 
 
