@@ -1,4 +1,4 @@
-"""Pictures and plots in one style: grids, curves, bars, rows, radar charts, clouds of points, Pareto fronts.
+"""Pictures and plots in one style: grids, curves, bars, rows, stacked bars, radar charts, clouds of points, Pareto fronts.
 
 Each function returns a `Picture`, which a notebook shows when it is the last value of a cell. What is stored
 there is one small PNG of at most 256 colours, with alternative text.
@@ -15,7 +15,7 @@ from PIL import Image
 
 from .grids import FRAME, INK, Picture, grid
 
-__all__ = ["COLOURS", "Picture", "bars", "curves", "front", "grid", "radar", "rows", "scatter"]
+__all__ = ["COLOURS", "Picture", "bars", "curves", "front", "grid", "radar", "rows", "scatter", "stacked"]
 
 # The colours of Okabe and Ito, which colour-blind readers can tell apart; markers for who sees none
 COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000"]
@@ -180,6 +180,35 @@ def scatter(panels, x, y, under=None, title=None, alt=None):
         what = f"{title or f'{y} over {x}'}: {', '.join(panels)}"
         words = alt or _in_words("Clouds of points", names, what, None)
         return finish(words, names, markerscale=4)  # points of a cloud are too small to tell
+
+
+def stacked(series, x, marks=None, title=None, alt=None):
+    """A bar for each name, put together from parts, with its sum at the end.
+
+    Args:
+        series: {label: {name: value}}, a part of each bar. The names stand from top to bottom.
+        x: label of the axis, with its unit.
+        marks: {label: value}, dashed lines to compare the bars with.
+        title, alt: as for `curves`.
+
+    Returns:
+        A `Picture`.
+    """
+    names = list(dict.fromkeys(name for values in series.values() for name in values))
+    ends = dict.fromkeys(names, 0)
+    with _axes(title, grid_axis="x", size=(6.4, 1.9 + 0.34 * len(names))) as (axes, finish):
+        for (label, values), colour in zip(series.items(), COLOURS, strict=False):
+            for name, value in values.items():
+                axes.barh(names.index(name), value, 0.72, ends[name], color=colour, label=label)
+                ends[name] += value
+        for at, end in enumerate(ends.values()):
+            axes.annotate(f"{end:.1f}", (end, at), (4, 0), textcoords="offset points", va="center", size=9)
+        for label, value in (marks or {}).items():
+            axes.axvline(value, color=INK, ls="--", lw=1, zorder=3)
+            axes.annotate(label, (value, -0.6), (3, 0), textcoords="offset points", va="bottom", size=9)
+        axes.set_yticks(range(len(names)), names)
+        axes.set(xlabel=x, ylim=(len(names) - 0.4, -1.1 if marks else -0.6))
+        return finish(alt or _in_words("Stacked bars", series, f"{x} for {', '.join(names)}", title), series)
 
 
 def front(panels, x, y, title=None, alt=None):

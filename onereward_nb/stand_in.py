@@ -163,9 +163,8 @@ def load_pipeline(name, memory="auto"):
     if obstacle is None:
         return load_pipeline(name, memory=memory)
     plan = PLANS["resident" if memory == "auto" else memory]
-    print(
-        f"{obstacle}\nIn its place: a tiny model with random weights, laid out as {name!r}. It paints noise."
-    )
+    why = obstacle.partition(". ")[0]
+    print(f"{why}: a tiny model with random weights takes its place, and paints noise.")
     root = _repositories()
     folders = {repository: root / repository for repository in full_size.files_of(model)}
     device = torch.device("cpu")

@@ -83,13 +83,14 @@ def test_what_cannot_be_shown_is_refused_with_words(call, message):
         lambda: plots.bars(SCORES, "success rate"),
         lambda: plots.bars({"a": {"x": (0.5, 0.4, 0.6)}}, "success rate"),
         lambda: plots.rows({"a": {"x": (0.5, 0.4, 0.6), "y": 0.2}, "b": {"y": 0.7}}, "success rate"),
+        lambda: plots.stacked(SCORES, "GB", {"16 GB": 1.2}, "What there is"),
         lambda: plots.radar(SCORES),
         lambda: plots.scatter(
             {"scale 1": CLOUDS, "scale 4": CLOUDS}, "x", "y", under={"true": CLOUDS["red"]}
         ),
         lambda: plots.front({"fill": COSTS, "text": COSTS}, "passes", "success, %"),
     ],
-    ids=["grid", "curves", "bars", "interval", "rows", "radar", "scatter", "front"],
+    ids=["grid", "curves", "bars", "interval", "rows", "stacked", "radar", "scatter", "front"],
 )
 def draw(request):
     return request.param
@@ -145,6 +146,25 @@ def test_rows_stand_from_top_to_bottom_and_their_intervals_end_where_they_should
     )
     assert abs(np.mean(second) - first.max()) < 4 and abs(np.mean(third) - first.min()) < 4
     assert shown.alt == "Rows: rate for first, second, third. a."
+
+
+def test_stacked_parts_lie_end_to_end_and_marks_where_they_should():
+    shown = plots.stacked({"a": {"x": 4, "y": 2}, "b": {"x": 2, "y": 6}}, "GB", {"limit": 8})
+    sheet = np.asarray(shown.image, int)
+    blue, orange = (np.abs(sheet - colour).max(axis=2) < 30 for colour in ((0, 0x72, 0xB2), (0xD5, 0x5E, 0)))
+    rows = np.flatnonzero(blue.sum(axis=1) > 60)
+    first, second = rows[len(rows) // 4], rows[-len(rows) // 4]
+    ends = {}
+    for name, row in (("x", first), ("y", second)):
+        ends[name] = [np.flatnonzero(each[row]) for each in (blue, orange)]
+        assert abs(ends[name][0].max() + 1 - ends[name][1].min()) <= 2
+    unit = np.ptp(ends["x"][0]) / 4
+    assert np.ptp(ends["x"][1]) == pytest.approx(2 * unit, abs=3)
+    assert np.ptp(ends["y"][0]) == pytest.approx(2 * unit, abs=3)
+    assert np.ptp(ends["y"][1]) == pytest.approx(6 * unit, abs=3)
+    dark = (sheet.max(axis=2) < 0x60)[: first - 14].sum(axis=0)
+    assert dark[ends["y"][1].max() - 3 : ends["y"][1].max() + 4].max() > 5  # the dashes at 8
+    assert shown.alt == "Stacked bars: GB for x, y. a, b."
 
 
 def test_clouds_beyond_the_colours_are_refused():
