@@ -62,6 +62,9 @@ class Run:
             cpu=args.device == "cpu", mixed_precision="bf16" if args.device == "cuda" else "no"
         )
         self.device = self.accelerator.device
+        # with these two kernels on, the backward pass met an illegal memory access (torch 2.11, H100 and H200)
+        torch.backends.cuda.enable_cudnn_sdp(False)
+        torch.backends.cuda.enable_mem_efficient_sdp(False)
         torch.manual_seed(args.seed + self.accelerator.process_index)
         self.share, self.step, self.first_step, self.trained_before = 0.0, 0, 0, 0.0
         self.log, self.losses = [], []
@@ -69,9 +72,6 @@ class Run:
     def compile(self, model):
         """Let a GPU run the model as a few large kernels; a CPU is busy enough with the small ones."""
         if self.device.type == "cuda":
-            # with these two kernels on, the backward pass met an illegal memory access (torch 2.11, H100)
-            torch.backends.cuda.enable_cudnn_sdp(False)
-            torch.backends.cuda.enable_mem_efficient_sdp(False)
             model.compile()
 
     def prepare(self, model, optimizer, sample=None):
