@@ -56,7 +56,7 @@ def test_the_solution_counts_as_the_guider_does(capsys):
             lambda steps, start, stop: int(stop * steps) - int(start * steps),
             "the prompt's own pass is missing",
         ),
-        (lambda steps, start, stop: steps + round(stop * steps - start * steps + 0.1), "rounded down"),
+        (lambda steps, start, stop: steps + round(stop * steps) - round(start * steps), "rounded down"),
         (lambda steps, start, stop: steps * (1 + stop - start), "return a whole number"),
         (
             lambda steps, start, stop: steps,

@@ -1,5 +1,8 @@
 """Memory plans: what they need, and which is taken on machines that are described here."""
 
+import re
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -85,6 +88,18 @@ def test_each_moment_holds_what_it_works_with():
     assert all(len(there) == 5 for there in plans.moments(PLANS["resident"]).values())
     nf4 = {moment: "text encoders" in there for moment, there in plans.moments(PLANS["nf4"]).items()}
     assert nf4 == {"encoding": True, "predicting": False, "decoding": False}
+
+
+def test_the_readme_gives_these_figures():
+    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    for name, plan in PLANS.items():
+        row = re.search(
+            rf"^\| `{name}` \|[^|]*\| ([\d.]+) GB \| ([\d.]+) GB \| (\w+) \| (\w*) ?\|$", readme, re.M
+        )
+        need = needs(plan)
+        package = (plan.package or "").partition(">")[0]
+        pictures = "rounded" if plan.weight_bytes else "exact"
+        assert row.groups() == (f"{need.gpu:.1f}", f"{need.system:.1f}", pictures, package)
 
 
 # --- which is taken
