@@ -18,9 +18,6 @@ from .hub import ModelUnavailable
 _ATTENTION = ("_flash_3", "_native_cudnn", "_native_flash", "native")
 _FP8 = Requirement("torchao>=0.15")
 
-# dense bf16 TFLOP/s, from the makers' data sheets, by words in the names that CUDA gives
-PEAKS = {"H100 80GB HBM3": 989, "H200": 989, "A100": 312, "L40S": 362, "RTX 4090": 165}
-
 
 def fastest_attention(pipe, tokens=4608):
     """Try each exact way to compute attention on this device, let the transformer use the fastest, and name it.

@@ -19,11 +19,9 @@ from importlib import metadata
 import torch
 from diffusers import FirstBlockCacheConfig, FluxFillPipeline
 from diffusers.guiders import ClassifierFreeGuidance
-from torch.utils.benchmark import Timer
-from torch.utils.flop_counter import FlopCounterMode
 
 import onereward_nb as onr
-from onereward_nb import files, speed, stand_in
+from onereward_nb import arithmetic, files, speed, stand_in
 from onereward_nb.evaluation import load_results
 from onereward_nb.preparation import LONGEST_PROMPT
 
@@ -50,15 +48,22 @@ COLUMNS = {
 
 def main():
     arguments = parse()
-    device = "a tiny model on the CPU" if arguments.tiny else torch.cuda.get_device_name()
-    limits = {} if arguments.tiny else {"matrix product": matrix_rate(), "data sheet": data_sheet(device)}
+    if arguments.tiny:
+        device, limits = "a tiny model on the CPU", {}
+        tera = arithmetic.tera_a_pass(stand_in.tiny_parts, arguments.size, stand_in.TINY_PROMPT)
+    else:
+        device = torch.cuda.get_device_name()
+        limits = {"matrix product": arithmetic.matrix_rate(), "data sheet": arithmetic.data_sheet(device)}
+        if limits["data sheet"] is None:
+            print(f"How fast {device!r} is by its data sheet is unknown here: add it to arithmetic.PEAKS.")
+        tera = arithmetic.tera_a_pass(stand_in.full_size_parts, arguments.size)
     result = {
         "command": " ".join(["python", "tests/benchmarks/full_size.py", *sys.argv[1:]]),
         "device": device,
         "versions": {name: metadata.version(name) for name in ("torch", "diffusers", "transformers")},
         "size": arguments.size,
         "steps": arguments.steps,
-        "TFLOP a pass": operations(arguments),
+        "TFLOP a pass": tera,
         "TFLOP/s in bf16": limits,
         "attention": None,
         "compiler's mode": arguments.mode,
@@ -76,7 +81,7 @@ def main():
             result["rows"][name] = {"not measured": f"{type(error).__name__}: {error}".partition("\n")[0]}
         else:
             edit.plain = latents if edit.plain is None else edit.plain
-            rate = passes * result["TFLOP a pass"] / seconds
+            rate = passes * tera / seconds
             result["rows"][name] = {
                 "seconds": seconds,
                 "ratio": result["rows"]["plain"]["seconds"] / seconds if name != "plain" else 1.0,
@@ -282,38 +287,6 @@ def threshold(edit):
         middle = (low + high) / 2
         low, high = (middle, high) if computed(middle) > share else (low, middle)
     return high
-
-
-def operations(arguments):
-    """TFLOP of one pass of the transformer, over one picture and the longest prompt."""
-    words = stand_in.TINY_PROMPT if arguments.tiny else LONGEST_PROMPT
-    with torch.device("meta"), torch.no_grad(), FlopCounterMode(display=False) as counter:
-        parts = stand_in.tiny_parts() if arguments.tiny else stand_in.full_size_parts()
-        transformer, tokens = parts["transformer"], (arguments.size // 16) ** 2
-        transformer(
-            torch.empty(1, tokens, transformer.config.in_channels),
-            timestep=torch.empty(1),
-            guidance=torch.empty(1),
-            pooled_projections=torch.empty(1, transformer.config.pooled_projection_dim),
-            encoder_hidden_states=torch.empty(1, words, transformer.config.joint_attention_dim),
-            txt_ids=torch.empty(words, 3),
-            img_ids=torch.empty(tokens, 3),
-        )
-    return counter.get_total_flops() / 1e12
-
-
-def matrix_rate(side=8192):
-    """TFLOP/s of a large matrix product in bf16, measured."""
-    a, b = torch.randn(2, side, side, device="cuda", dtype=torch.bfloat16)
-    return 2 * side**3 / Timer("a @ b", globals={"a": a, "b": b}).timeit(20).mean / 1e12
-
-
-def data_sheet(device):
-    """The TFLOP/s that a card's maker promises in bf16; None, and words, for a card that is not in the table."""
-    peak = next((rate for words, rate in speed.PEAKS.items() if words in device), None)
-    if peak is None:
-        print(f"How fast {device!r} is by its data sheet is unknown here: add it to speed.PEAKS.")
-    return peak
 
 
 if __name__ == "__main__":
