@@ -112,7 +112,8 @@ def text_dtype(dtype):
 def moments(plan, dtype=torch.bfloat16):
     """What is on the GPU in each moment of an edit: {moment: {part: GB}}, estimated, for unquantized weights of `dtype`.
 
-    The moments: prompts are encoded, velocities are predicted, latents are decoded.
+    The moments: prompts are encoded, velocities are predicted, latents are decoded. Beside the weights stands what they
+    work in, CUDA itself included.
     """
     parts, wide = _weights(plan, dtype), dtype.itemsize / 2
     predicting = _PREDICTION * wide * (2 if plan.placement == "resident" else 1)
@@ -128,7 +129,7 @@ def moments(plan, dtype=torch.bfloat16):
             there = {part: parts[part] for part in ("transformer", "VAE")}
         else:
             there = parts
-        found[moment] = {**there, "working memory": memory, "CUDA": _CUDA}
+        found[moment] = {**there, "working memory": memory + _CUDA}
     return found
 
 

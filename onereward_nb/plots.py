@@ -208,7 +208,8 @@ def stacked(series, x, marks=None, title=None, alt=None):
             axes.annotate(label, (value, -0.6), (3, 0), textcoords="offset points", va="bottom", size=9)
         axes.set_yticks(range(len(names)), names)
         axes.set(xlabel=x, ylim=(len(names) - 0.4, -1.1 if marks else -0.6))
-        return finish(alt or _in_words("Stacked bars", series, f"{x} for {', '.join(names)}", title), series)
+        words = alt or _in_words("Stacked bars", series, f"{x} for {', '.join(names)}", title)
+        return finish(words, series, handleheight=0.4)
 
 
 def front(panels, x, y, title=None, alt=None):
@@ -271,13 +272,13 @@ def _axes(title, grid_axis="both", projection=None, panels=None, size=(6.4, 4)):
         if panels and title:
             figure.suptitle(title, x=0.01, ha="left", size=11)
 
-        def finish(alt, series, markerscale=1):
+        def finish(alt, series, **legend):
             if len(series) > len(COLOURS):
                 raise ValueError(f"{len(series)} series cannot be told apart: show at most {len(COLOURS)}.")
             if len(series) > 1:
                 by_label = dict(zip(*reversed(axes[-1].get_legend_handles_labels()), strict=True))
-                place = {"loc": "outside lower left", "ncols": 4, "markerscale": markerscale}
-                figure.legend(by_label.values(), by_label, **place)
+                place = {"loc": "outside lower left", "ncols": 4}
+                figure.legend(by_label.values(), by_label, **place, **legend)
             buffer = io.BytesIO()
             figure.savefig(buffer, format="png")
             return Picture(Image.open(buffer).convert("RGB"), alt)

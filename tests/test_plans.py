@@ -83,9 +83,9 @@ def test_each_moment_holds_what_it_works_with():
         assert max(sum(there.values()) for there in moments.values()) == needs(plan).gpu
         for moment, there in moments.items():
             assert works[moment] in there and min(there.values()) >= 0
-            assert {"working memory", "CUDA"} < set(there)
-    assert all(len(there) == 3 for there in plans.moments(PLANS["offload"]).values())
-    assert all(len(there) == 5 for there in plans.moments(PLANS["resident"]).values())
+            assert "working memory" in there
+    assert all(len(there) == 2 for there in plans.moments(PLANS["offload"]).values())
+    assert all(len(there) == 4 for there in plans.moments(PLANS["resident"]).values())
     nf4 = {moment: "text encoders" in there for moment, there in plans.moments(PLANS["nf4"]).items()}
     assert nf4 == {"encoding": True, "predicting": False, "decoding": False}
 
