@@ -1,4 +1,4 @@
-"""Loading a full-size pipeline by a memory plan: get the files, encode, quantize, place."""
+"""Loading a full-size pipeline by a memory plan: encode, quantize, place."""
 
 import diffusers
 from diffusers import BitsAndBytesConfig, FluxTransformer2DModel, TorchAoConfig
@@ -6,7 +6,6 @@ from packaging.version import Version
 from transformers import BitsAndBytesConfig as TextBitsAndBytesConfig
 from transformers import CLIPTextModel, T5EncoderModel
 
-from . import hub
 from .encoded import EncodedPrompts, FluxFillCFGEncodedPipeline
 from .lora import load_lora
 from .plans import text_dtype
@@ -30,14 +29,12 @@ def _transformer_of(model):
     return model.transformer or (model.base, "transformer")
 
 
-def load(model, plan, device, dtype):
+def load(model, plan, folders, device, dtype, prompts=None):
     """The pipeline of a full-size `models.Model`, held by a `plans.Plan`.
 
-    device: where it runs; dtype: the number format that its transformer computes in.
-
-    Raises ModelUnavailable, with the next step, where weights cannot be had.
+    folders: {repository: folder} with its `files_of`. device: where it runs; dtype: the number format that its
+    transformer computes in. prompts: where encoded prompts are kept, as for `EncodedPrompts`.
     """
-    folders = hub.download(files_of(model))
     base = folders[model.base]
     absent = dict.fromkeys(("text_encoder", "text_encoder_2")) if plan.frees_encoders else {}
     pipe = FluxFillCFGEncodedPipeline.from_pretrained(
@@ -49,7 +46,7 @@ def load(model, plan, device, dtype):
     )
     pipe.compute_dtype = dtype
     bits = f"{plan.name if plan.frees_encoders else ''} {text_dtype(dtype)}".strip()
-    pipe.encoded = EncodedPrompts(model.base, base.name, bits)
+    pipe.encoded = EncodedPrompts(model.base, base.name, bits, prompts)
     if plan.frees_encoders:
         pipe.load_encoders = lambda: _encoders(base, device, dtype)
         fixed = [task.prompt for task in TASKS.values() if task.prompt]

@@ -165,13 +165,16 @@ def load_pipeline(name=None, device=None, dtype=None, memory="auto"):
         dtype = dtype or default_dtype(device)
         plan = plans.choose(machine, gpu, dtype, memory)
         print(plans.report(plan, machine, gpu, dtype))
-        pipe = full_size.load(model, plan, device, dtype)
-        pipe.settings = {**model.settings, **plan.settings}
-    elif memory != "auto":
+        folders = hub.download(full_size.files_of(model))
+        return ready(full_size.load(model, plan, folders, device, dtype), model, plan)
+    if memory != "auto":
         raise ValueError(f"{model.name!r} is small and fits anywhere: leave out memory={memory!r}.")
-    else:
-        pipe = _load_small(model, device, dtype or default_dtype(device))
-        pipe.settings = dict(model.settings)
+    return ready(_load_small(model, device, dtype or default_dtype(device)), model)
+
+
+def ready(pipe, model, plan=None):
+    """A pipeline with the settings of its model, and of the memory plan that it was loaded by."""
+    pipe.settings = {**model.settings, **(plan.settings if plan else {})}
     pipe.quick, pipe.default_size = dict(model.quick), model.default_size
     # a bar after two seconds: none for what is over sooner
     pipe.set_progress_bar_config(delay=2, disable=environment.frozen())

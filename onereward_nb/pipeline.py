@@ -12,6 +12,7 @@ from types import MappingProxyType
 
 import torch
 from diffusers import FluxFillPipeline
+from diffusers.hooks import HookRegistry
 from diffusers.pipelines.flux.pipeline_output import FluxPipelineOutput
 
 from . import checks, guidance, preparation
@@ -164,6 +165,8 @@ class FluxFillCFGPipeline(FluxFillPipeline):
         self._guidance_scale = guidance_scale
         self._joint_attention_kwargs = joint_attention_kwargs
         self._interrupt = False
+        # before 0.42 diffusers does not see a step cache that was enabled after an edit
+        HookRegistry.check_if_exists_or_initialize(self.transformer)._child_registries_cache = None
         try:
             device = self._execution_device  # costs a search through all components
             positive, negative = preparation.encode_texts(

@@ -88,28 +88,10 @@ def parameters():
     Counted on its architecture, which is built without memory for its weights. The matrices `wo` of T5 overflow in
     few bits, so libraries keep them.
     """
-    from diffusers import AutoencoderKL, FluxTransformer2DModel
-    from transformers import CLIPTextConfig, CLIPTextModel, T5Config, T5EncoderModel
+    from .stand_in import full_size_parts
 
-    clip = CLIPTextConfig(
-        hidden_size=768, intermediate_size=3072, num_hidden_layers=12, num_attention_heads=12
-    )
-    t5 = T5Config(
-        d_model=4096, d_kv=64, d_ff=10240, num_layers=24, num_heads=64, feed_forward_proj="gated-gelu"
-    )
     with torch.device("meta"):
-        parts = {
-            "text_encoder": CLIPTextModel(clip),
-            "text_encoder_2": T5EncoderModel(t5),
-            "transformer": FluxTransformer2DModel(in_channels=384, out_channels=64, guidance_embeds=True),
-            "vae": AutoencoderKL(
-                block_out_channels=(128, 256, 512, 512),
-                down_block_types=("DownEncoderBlock2D",) * 4,
-                up_block_types=("UpDecoderBlock2D",) * 4,
-                layers_per_block=2,
-                latent_channels=16,
-            ),
-        }
+        parts = full_size_parts()
     return {name: (part.num_parameters(), _quantizable(part)) for name, part in parts.items()}
 
 
@@ -127,32 +109,52 @@ def text_dtype(dtype):
     return torch.float32 if dtype == torch.float16 else dtype
 
 
+def moments(plan, dtype=torch.bfloat16):
+    """What is on the GPU in each moment of an edit: {moment: {part: GB}}, estimated, for unquantized weights of `dtype`.
+
+    The moments: prompts are encoded, velocities are predicted, latents are decoded. Beside the weights stands what they
+    work in, CUDA itself included.
+    """
+    parts, wide = _weights(plan, dtype), dtype.itemsize / 2
+    predicting = _PREDICTION * wide * (2 if plan.placement == "resident" else 1)
+    working = {"encoding": 0, "predicting": predicting, "decoding": _DECODING * wide}
+    turns = dict(zip(working, ("text encoders", "transformer", "VAE"), strict=True))
+    found = {}
+    for moment, memory in working.items():
+        if plan.placement == "layers":
+            there = {turns[moment]: _LAYERS * wide}
+        elif plan.placement == "offload":
+            there = {turns[moment]: parts[turns[moment]]}
+        elif plan.frees_encoders and moment != "encoding":
+            there = {part: parts[part] for part in ("transformer", "VAE")}
+        else:
+            there = parts
+        found[moment] = {**there, "working memory": memory + _CUDA}
+    return found
+
+
 def needs(plan, dtype=torch.bfloat16):
     """The `Needs` of a plan whose unquantized weights are of `dtype`."""
+    gpu = max(sum(there.values()) for there in moments(plan, dtype).values())
+    # what is rounded to 4 bits goes to the GPU weight by weight; all else passes through system memory or stays there
+    system = 0 if plan.frees_encoders else sum(_weights(plan, dtype).values())
+    return Needs(gpu, system + _PROCESS)
 
-    def weights(part, bits, quantized=None):
+
+def _weights(plan, dtype):
+    """GB of the weights of each part."""
+
+    def gigabytes(part, bits, quantized=None):
         every, some = parameters()[part]
         return ((every - some) * bits.itemsize + some * (quantized or bits.itemsize)) / 1e9
 
     rounded_text = plan.weight_bytes if plan.frees_encoders else None
-    text = weights("text_encoder", dtype) + weights("text_encoder_2", text_dtype(dtype), rounded_text)
-    transformer = weights("transformer", dtype, plan.weight_bytes)
-    vae = weights("vae", dtype)
-    wide = dtype.itemsize / 2
-    predicting = _PREDICTION * wide * (2 if plan.placement == "resident" else 1)
-    decoding = _DECODING * wide
-
-    if plan.placement == "offload":
-        gpu = max(text, transformer + predicting, vae + decoding)
-    elif plan.placement == "layers":
-        gpu = _LAYERS * wide + max(predicting, decoding)
-    elif plan.frees_encoders:
-        gpu = transformer + vae + max(text, predicting, decoding)
-    else:
-        gpu = text + transformer + vae + max(predicting, decoding)
-    # what is rounded to 4 bits goes to the GPU weight by weight; all else passes through system memory or stays there
-    system = 0 if plan.frees_encoders else text + transformer + vae
-    return Needs(gpu + _CUDA, system + _PROCESS)
+    t5 = gigabytes("text_encoder_2", text_dtype(dtype), rounded_text)
+    return {
+        "text encoders": gigabytes("text_encoder", dtype) + t5,
+        "transformer": gigabytes("transformer", dtype, plan.weight_bytes),
+        "VAE": gigabytes("vae", dtype),
+    }
 
 
 def obstacle(plan, machine, gpu, dtype=torch.bfloat16):

@@ -1,4 +1,4 @@
-"""Pictures and plots in one style: grids, curves, bars, rows, outcomes, radar charts, clouds of points, Pareto fronts.
+"""Pictures and plots in one style: grids, curves, bars, rows, outcomes, stacked bars, radar charts, clouds of points, Pareto fronts.
 
 Each function returns a `Picture`, which a notebook shows when it is the last value of a cell. What is stored
 there is one small PNG of at most 256 colours, with alternative text.
@@ -15,7 +15,19 @@ from PIL import Image
 
 from .grids import FRAME, INK, Picture, grid
 
-__all__ = ["COLOURS", "Picture", "bars", "curves", "front", "grid", "outcomes", "radar", "rows", "scatter"]
+__all__ = [
+    "COLOURS",
+    "Picture",
+    "bars",
+    "curves",
+    "front",
+    "grid",
+    "outcomes",
+    "radar",
+    "rows",
+    "scatter",
+    "stacked",
+]
 
 # The colours of Okabe and Ito, which colour-blind readers can tell apart; markers for who sees none
 COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000"]
@@ -215,6 +227,36 @@ def scatter(panels, x, y, under=None, title=None, alt=None):
         return finish(words, names, markerscale=4)  # points of a cloud are too small to tell
 
 
+def stacked(series, x, marks=None, title=None, alt=None):
+    """A bar for each name, put together from parts, with its sum at the end.
+
+    Args:
+        series: {label: {name: value}}, a part of each bar. The names stand from top to bottom.
+        x: label of the axis, with its unit.
+        marks: {label: value}, dashed lines to compare the bars with.
+        title, alt: as for `curves`.
+
+    Returns:
+        A `Picture`.
+    """
+    names = list(dict.fromkeys(name for values in series.values() for name in values))
+    ends = dict.fromkeys(names, 0)
+    with _axes(title, grid_axis="x", size=(6.4, 1.9 + 0.34 * len(names))) as (axes, finish):
+        for (label, values), colour in zip(series.items(), COLOURS, strict=False):
+            for name, value in values.items():
+                axes.barh(names.index(name), value, 0.72, ends[name], color=colour, label=label)
+                ends[name] += value
+        for at, end in enumerate(ends.values()):
+            axes.annotate(f"{end:.1f}", (end, at), (4, 0), textcoords="offset points", va="center", size=9)
+        for label, value in (marks or {}).items():
+            axes.axvline(value, color=INK, ls="--", lw=1, zorder=3)
+            axes.annotate(label, (value, -0.6), (3, 0), textcoords="offset points", va="bottom", size=9)
+        axes.set_yticks(range(len(names)), names)
+        axes.set(xlabel=x, ylim=(len(names) - 0.4, -1.1 if marks else -0.6))
+        words = alt or _in_words("Stacked bars", series, f"{x} for {', '.join(names)}", title)
+        return finish(words, series, handleheight=0.4)
+
+
 def front(panels, x, y, title=None, alt=None):
     """What is worth its cost: points in panels side by side, and the Pareto front of each panel.
 
@@ -275,13 +317,13 @@ def _axes(title, grid_axis="both", projection=None, panels=None, size=(6.4, 4)):
         if panels and title:
             figure.suptitle(title, x=0.01, ha="left", size=11)
 
-        def finish(alt, series, markerscale=1):
+        def finish(alt, series, **legend):
             if len(series) > len(COLOURS):
                 raise ValueError(f"{len(series)} series cannot be told apart: show at most {len(COLOURS)}.")
             if len(series) > 1:
                 by_label = dict(zip(*reversed(axes[-1].get_legend_handles_labels()), strict=True))
-                place = {"loc": "outside lower left", "ncols": 4, "markerscale": markerscale}
-                figure.legend(by_label.values(), by_label, **place)
+                place = {"loc": "outside lower left", "ncols": 4}
+                figure.legend(by_label.values(), by_label, **place, **legend)
             buffer = io.BytesIO()
             figure.savefig(buffer, format="png")
             return Picture(Image.open(buffer).convert("RGB"), alt)

@@ -1,11 +1,9 @@
 """What the tests share: a tiny random FLUX-Fill, saved and loaded as any other, and the trained one."""
 
-import shutil
-
 import fake_hub
 import pytest
 import torch
-from tiny import quiet, save_tiny_lora, tiny_components
+from tiny import quiet
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -19,8 +17,10 @@ def tiny_folder(tmp_path_factory):
     """A tiny random model saved in the layout of black-forest-labs/FLUX.1-Fill-dev."""
     from diffusers import FluxFillPipeline
 
+    from onereward_nb.stand_in import components
+
     folder = tmp_path_factory.mktemp("tiny")
-    FluxFillPipeline(**tiny_components()).save_pretrained(folder, safe_serialization=True)
+    FluxFillPipeline(**components()).save_pretrained(folder, safe_serialization=True)
     return folder
 
 
@@ -52,18 +52,14 @@ def postcard():
 
 
 @pytest.fixture(scope="session")
-def repositories(tiny_folder, tmp_path_factory):
+def repositories(tmp_path_factory):
     """Tiny models under the names and in the layout of the hub's repositories, one folder below the other."""
+    from onereward_nb.stand_in import save_repositories
+
     root = tmp_path_factory.mktemp("repositories")
-    base = shutil.copytree(tiny_folder, root / "black-forest-labs/FLUX.1-Fill-dev")
+    save_repositories(root)
     for other in ("flux1-fill-dev.safetensors", "ae.safetensors"):  # the same once more, for other programs
-        (base / other).write_bytes(b"not to be downloaded")
-    onereward = root / "bytedance-research/OneReward"
-    for seed, name in enumerate(("OneReward", "OneRewardDynamic"), start=1):
-        tiny_components(seed=seed)["transformer"].save_pretrained(
-            onereward / f"flux.1-fill-dev-{name}-transformer"
-        )
-    save_tiny_lora(onereward / "flux.1-fill-dev-object-removal-lora")
+        (root / "black-forest-labs/FLUX.1-Fill-dev" / other).write_bytes(b"not to be downloaded")
     return root
 
 

@@ -1,10 +1,11 @@
 """Reward models whose optimum is known, and a toy to train by them: a tiny random pipeline and some edits."""
 
 import torch
-from tiny import quiet, random_mask, random_picture, tiny_components
+from tiny import quiet, random_mask, random_picture
 
 from onereward_nb import FluxFillCFGPipeline
 from onereward_nb.rollout import prepare
+from onereward_nb.stand_in import components
 from onereward_nb.tasks import TASKS
 
 
@@ -38,9 +39,7 @@ class Fixed:
 
 def tiny_pipe(seed=0):
     """With a transformer that has more than noise to say: its random output is small."""
-    pipe = quiet(FluxFillCFGPipeline(**tiny_components(seed=seed)))
-    for network in (pipe.transformer, pipe.vae, pipe.text_encoder, pipe.text_encoder_2):
-        network.eval()
+    pipe = quiet(FluxFillCFGPipeline(**components(seed=seed)))
     pipe.transformer.proj_out.weight.data *= 5
     return pipe
 

@@ -5,16 +5,17 @@ import pytest
 import torch
 from fake_hub import httpx
 from safetensors.torch import load_file
-from tiny import quiet, random_mask, random_picture, tiny_components
+from tiny import quiet, random_mask, random_picture
 from transformers import CLIPTextModel, T5EncoderModel
 
 import onereward_nb as onr
-from onereward_nb import MODELS, encoded, full_size, load_pipeline
+from onereward_nb import MODELS, encoded, full_size, hub, load_pipeline
 from onereward_nb.__main__ import main
 from onereward_nb.hub import ModelUnavailable
-from onereward_nb.models import obstacle_to
+from onereward_nb.models import obstacle_to, ready
 from onereward_nb.plans import PLANS, Plan
 from onereward_nb.preparation import Text
+from onereward_nb.stand_in import components
 
 FULL_SIZE = ["flux-fill", "onereward", "onereward-dynamic", "onereward-removal-lora"]
 CPU = torch.device("cpu")
@@ -29,19 +30,14 @@ def edited(pipe, prompt="a ball", **more):
 
 def load(name, plan, dtype=torch.float32):
     """A pipeline as load_pipeline makes it, on the CPU."""
-    plan = PLANS[plan] if isinstance(plan, str) else plan
-    pipe = full_size.load(MODELS[name], plan, CPU, dtype)
-    pipe.settings = {**MODELS[name].settings, **plan.settings}
-    return pipe
+    model, plan = MODELS[name], PLANS[plan] if isinstance(plan, str) else plan
+    folders = hub.download(full_size.files_of(model))
+    return ready(full_size.load(model, plan, folders, CPU, dtype), model, plan)
 
 
 def reference(seed):
     """The same model put together by hand."""
-    parts = tiny_components() | {"transformer": tiny_components(seed=seed)["transformer"]}
-    for part in parts.values():
-        if isinstance(part, torch.nn.Module):
-            part.eval()  # as from_pretrained does
-    return onr.FluxFillCFGPipeline(**parts)
+    return onr.FluxFillCFGPipeline(**components() | {"transformer": components(seed=seed)["transformer"]})
 
 
 # --- what is loaded

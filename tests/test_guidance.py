@@ -205,3 +205,17 @@ def test_step_caches_save_calls_and_stay_near_the_exact_result(pipe, tiny_folder
     assert 2 <= len(calls) < 2 * STEPS  # a step in full for each branch, at least
     difference = np.abs(near - exact).mean()
     assert 0 < difference < 0.05
+
+
+def test_a_cache_that_is_enabled_after_an_edit_is_seen(tiny_folder, monkeypatch):
+    """Before 0.42 diffusers remembered which blocks had a cache at the first edit."""
+    from diffusers import FirstBlockCacheConfig
+    from diffusers.hooks import HookRegistry
+
+    monkeypatch.setattr(HookRegistry, "invalidate_child_registries_cache", lambda self: None, raising=False)
+    pipe = quiet(FluxFillCFGPipeline.from_pretrained(tiny_folder))
+    plain = edit(pipe)
+    pipe.transformer.enable_cache(
+        FirstBlockCacheConfig(threshold=-1.0)
+    )  # which computes everything all the same
+    np.testing.assert_array_equal(edit(pipe), plain)

@@ -8,10 +8,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from tiny import quiet, random_mask, random_picture, save_tiny_lora, tiny_components
+from tiny import quiet, random_mask, random_picture
 
 import onereward_nb as onr
-from onereward_nb import MODELS, load_pipeline, models
+from onereward_nb import MODELS, load_pipeline, models, stand_in
 from onereward_nb.catalogue import Catalogue
 from onereward_nb.models import ModelUnavailable
 
@@ -84,7 +84,7 @@ def test_reward_model_is_no_pipeline():
 def small_models(tiny_folder, tmp_path, monkeypatch):
     """A models folder with postcard-fill and another transformer for postcard-fill-onereward."""
     shutil.copytree(tiny_folder, tmp_path / "postcard-fill")
-    tiny_components(seed=1)["transformer"].save_pretrained(
+    stand_in.components(seed=1)["transformer"].save_pretrained(
         tmp_path / "postcard-fill-onereward" / "transformer"
     )
     monkeypatch.setattr(models, "models_folder", lambda: tmp_path)
@@ -110,7 +110,7 @@ def test_small_model(small_models, pipe):
 
 def test_transformer_over_the_other_components(small_models):
     base, tuned = (load_pipeline(name, "cpu") for name in ("postcard-fill", "postcard-fill-onereward"))
-    expected = tiny_components(seed=1)["transformer"].state_dict()
+    expected = stand_in.components(seed=1)["transformer"].state_dict()
     for name, weight in tuned.transformer.state_dict().items():
         assert torch.equal(weight, expected[name])
     assert torch.equal(next(base.vae.parameters()), next(tuned.vae.parameters()))
@@ -118,7 +118,7 @@ def test_transformer_over_the_other_components(small_models):
 
 
 def test_small_model_with_lora(small_models, monkeypatch):
-    save_tiny_lora(small_models / "a-lora" / "removal")
+    stand_in.save_lora(small_models / "a-lora" / "removal")
     entry = replace(MODELS["postcard-fill"], name="with-lora", lora=("a-lora", "removal"))
     monkeypatch.setattr(models, "MODELS", Catalogue("model", [*MODELS.values(), entry]))
     plain, tuned = (load_pipeline(name, "cpu") for name in ("postcard-fill", "with-lora"))

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from tiny import TEXT_TOKENS, quiet, random_mask, random_picture, tiny_components
+from tiny import quiet, random_mask, random_picture
 
 from onereward_nb import FluxFillCFGPipeline
+from onereward_nb.stand_in import TINY_PROMPT, components
 
 STEPS = 4
 
@@ -35,7 +36,7 @@ def both(upstream, pipe, **arguments):
     theirs = upstream(
         image=image,
         mask_image=mask,
-        max_sequence_length=TEXT_TOKENS,
+        max_sequence_length=TINY_PROMPT,
         generator=seeded(seed),
         **size,
         **arguments,
@@ -86,7 +87,7 @@ def test_equals_diffusers_with_guidance_embedding(dtype):
 
     parts = {
         name: part.to(dtype).eval() if isinstance(part, torch.nn.Module) else part
-        for name, part in tiny_components(guidance_embeds=True).items()
+        for name, part in components().items()
     }
     upstream, pipe = quiet(FluxFillPipeline(**parts)), quiet(FluxFillCFGPipeline(**parts))
     theirs, ours = both(upstream, pipe, guidance_scale=7.0)
@@ -141,6 +142,7 @@ def edit_by_hand(pipe, image, mask, prompt, negative_prompt, scale, steps, seed)
         return pipe.transformer(
             hidden_states=torch.cat((x, context), dim=2),
             timestep=torch.full((1,), sigma, dtype=torch.float32),
+            guidance=torch.ones(1) if pipe.transformer.config.guidance_embeds else None,
             pooled_projections=pooled,
             encoder_hidden_states=tokens,
             txt_ids=torch.zeros(tokens.shape[1], 3),
@@ -203,7 +205,7 @@ def test_presets_do_not_mix_by_default(pipe):
 
 def test_negative_embeddings(pipe):
     def encoded(words, name=""):
-        embeds, pooled, _ = pipe.encode_prompt(words, max_sequence_length=TEXT_TOKENS)
+        embeds, pooled, _ = pipe.encode_prompt(words, max_sequence_length=TINY_PROMPT)
         return {f"{name}prompt_embeds": embeds, f"{name}pooled_prompt_embeds": pooled}
 
     with torch.no_grad():

@@ -1,5 +1,8 @@
 """Memory plans: what they need, and which is taken on machines that are described here."""
 
+import re
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -70,6 +73,33 @@ def test_t5_is_kept_out_of_float16():
     t5 = plans.parameters()["text_encoder_2"][0] / 1e9
     more = needs(PLANS["resident"], torch.float16).gpu - needs(PLANS["resident"]).gpu
     assert more == pytest.approx(2 * t5)
+
+
+def test_each_moment_holds_what_it_works_with():
+    works = {"encoding": "text encoders", "predicting": "transformer", "decoding": "VAE"}
+    for plan in PLANS.values():
+        moments = plans.moments(plan)
+        assert list(moments) == list(works)
+        assert max(sum(there.values()) for there in moments.values()) == needs(plan).gpu
+        for moment, there in moments.items():
+            assert works[moment] in there and min(there.values()) >= 0
+            assert "working memory" in there
+    assert all(len(there) == 2 for there in plans.moments(PLANS["offload"]).values())
+    assert all(len(there) == 4 for there in plans.moments(PLANS["resident"]).values())
+    nf4 = {moment: "text encoders" in there for moment, there in plans.moments(PLANS["nf4"]).items()}
+    assert nf4 == {"encoding": True, "predicting": False, "decoding": False}
+
+
+def test_the_readme_gives_these_figures():
+    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    for name, plan in PLANS.items():
+        row = re.search(
+            rf"^\| `{name}` \|[^|]*\| ([\d.]+) GB \| ([\d.]+) GB \| (\w+) \| (\w*) ?\|$", readme, re.M
+        )
+        need = needs(plan)
+        package = (plan.package or "").partition(">")[0]
+        pictures = "rounded" if plan.weight_bytes else "exact"
+        assert row.groups() == (f"{need.gpu:.1f}", f"{need.system:.1f}", pictures, package)
 
 
 # --- which is taken

@@ -92,13 +92,14 @@ def test_what_cannot_be_shown_is_refused_with_words(call, message):
         lambda: plots.bars({"a": {"x": (0.5, 0.4, 0.6)}}, "success rate"),
         lambda: plots.rows({"a": {"x": (0.5, 0.4, 0.6), "y": 0.2}, "b": {"y": 0.7}}, "success rate"),
         lambda: plots.outcomes(CONTESTS),
+        lambda: plots.stacked(SCORES, "GB", {"16 GB": 1.2}, "What there is"),
         lambda: plots.radar(SCORES),
         lambda: plots.scatter(
             {"scale 1": CLOUDS, "scale 4": CLOUDS}, "x", "y", under={"true": CLOUDS["red"]}
         ),
         lambda: plots.front({"fill": COSTS, "text": COSTS}, "passes", "success, %"),
     ],
-    ids=["grid", "curves", "bars", "interval", "rows", "outcomes", "radar", "scatter", "front"],
+    ids=["grid", "curves", "bars", "interval", "rows", "outcomes", "stacked", "radar", "scatter", "front"],
 )
 def draw(request):
     return request.param
@@ -156,6 +157,7 @@ def test_rows_stand_from_top_to_bottom_and_their_intervals_end_where_they_should
     assert shown.alt == "Rows: rate for first, second, third. a."
 
 
+<<<<<<< HEAD
 @pytest.mark.parametrize("count", [1, 2, 4, 6])
 def test_rows_stand_apart_however_many_series_there_are(count):
     sheet = np.asarray(plots.rows({str(i): {"a": 0.0, "b": 1.0} for i in range(count)}, "rate").image, int)
@@ -194,6 +196,25 @@ def test_a_radar_turns_clockwise_from_the_top_and_ends_at_its_largest_value():
     assert min(lengths) > 90 and max(lengths) - min(lengths) < 4
     for name, across in {"top": 0, "bottom": 0, "left": 1, "right": 1}.items():
         assert np.abs(reach[name][:, across]).max() < 12  # no wider than a marker and a line
+=======
+def test_stacked_parts_lie_end_to_end_and_marks_where_they_should():
+    shown = plots.stacked({"a": {"x": 4, "y": 2}, "b": {"x": 2, "y": 6}}, "GB", {"limit": 8})
+    sheet = np.asarray(shown.image, int)
+    blue, orange = (np.abs(sheet - colour).max(axis=2) < 30 for colour in ((0, 0x72, 0xB2), (0xD5, 0x5E, 0)))
+    rows = np.flatnonzero(blue.sum(axis=1) > 60)
+    first, second = rows[len(rows) // 4], rows[-len(rows) // 4]
+    ends = {}
+    for name, row in (("x", first), ("y", second)):
+        ends[name] = [np.flatnonzero(each[row]) for each in (blue, orange)]
+        assert abs(ends[name][0].max() + 1 - ends[name][1].min()) <= 2
+    unit = np.ptp(ends["x"][0]) / 4
+    assert np.ptp(ends["x"][1]) == pytest.approx(2 * unit, abs=3)
+    assert np.ptp(ends["y"][0]) == pytest.approx(2 * unit, abs=3)
+    assert np.ptp(ends["y"][1]) == pytest.approx(6 * unit, abs=3)
+    dark = (sheet.max(axis=2) < 0x60)[: first - 14].sum(axis=0)
+    assert dark[ends["y"][1].max() - 3 : ends["y"][1].max() + 4].max() > 5  # the dashes at 8
+    assert shown.alt == "Stacked bars: GB for x, y. a, b."
+>>>>>>> nb11
 
 
 def test_clouds_beyond_the_colours_are_refused():

@@ -134,7 +134,7 @@ def test_a_collapse_stops_with_words_and_keeps_the_good_checkpoint(tmp_path):
     """A reward for the opposite of what is measured: the reward rises, the true score falls."""
     settings = Settings(steps=2, t_range=(0.5, 1.0), tau=0.2, bound=1.0)
     run, edits = start(
-        tmp_path, judge=Darker(sign=-1.0), iterations=60, measure_every=4, rate=3e-3, settings=settings
+        tmp_path, judge=Darker(sign=-1.0), iterations=60, measure_every=4, rate=2e-3, settings=settings
     )
     with pytest.raises(Collapse, match=r"the true score fell from 0\.\d+ to 0\.\d+ at step \d+: resume from"):
         run.learn(edits)

@@ -12,9 +12,10 @@ sys.path.insert(0, {str(Path(__file__).parents[1])!r})
 import torch
 import onereward_nb as onr
 from onereward_nb import masks
-from tiny import quiet, tiny_components
+from onereward_nb.stand_in import components
+from tiny import quiet
 torch.set_num_threads(1)
-pipe = quiet(onr.FluxFillCFGPipeline(**tiny_components()))
+pipe = quiet(onr.FluxFillCFGPipeline(**components()))
 forward, pause = pipe.transformer.forward, 0
 def paced(*args, **kwargs):
     time.sleep(pause)
