@@ -1,4 +1,4 @@
-"""Pictures and plots in one style: grids, curves, bars, rows, outcomes, stacked bars, radar charts, clouds of points, Pareto fronts.
+"""Pictures and plots in one style, from grids and curves to radar charts and Pareto fronts.
 
 Each function returns a `Picture`, which a notebook shows when it is the last value of a cell. What is stored
 there is one small PNG of at most 256 colours, with alternative text.

@@ -157,7 +157,6 @@ def test_rows_stand_from_top_to_bottom_and_their_intervals_end_where_they_should
     assert shown.alt == "Rows: rate for first, second, third. a."
 
 
-<<<<<<< HEAD
 @pytest.mark.parametrize("count", [1, 2, 4, 6])
 def test_rows_stand_apart_however_many_series_there_are(count):
     sheet = np.asarray(plots.rows({str(i): {"a": 0.0, "b": 1.0} for i in range(count)}, "rate").image, int)
@@ -196,7 +195,8 @@ def test_a_radar_turns_clockwise_from_the_top_and_ends_at_its_largest_value():
     assert min(lengths) > 90 and max(lengths) - min(lengths) < 4
     for name, across in {"top": 0, "bottom": 0, "left": 1, "right": 1}.items():
         assert np.abs(reach[name][:, across]).max() < 12  # no wider than a marker and a line
-=======
+
+
 def test_stacked_parts_lie_end_to_end_and_marks_where_they_should():
     shown = plots.stacked({"a": {"x": 4, "y": 2}, "b": {"x": 2, "y": 6}}, "GB", {"limit": 8})
     sheet = np.asarray(shown.image, int)
@@ -214,7 +214,6 @@ def test_stacked_parts_lie_end_to_end_and_marks_where_they_should():
     dark = (sheet.max(axis=2) < 0x60)[: first - 14].sum(axis=0)
     assert dark[ends["y"][1].max() - 3 : ends["y"][1].max() + 4].max() > 5  # the dashes at 8
     assert shown.alt == "Stacked bars: GB for x, y. a, b."
->>>>>>> nb11
 
 
 def test_clouds_beyond_the_colours_are_refused():
