@@ -100,6 +100,11 @@ MODELS = Catalogue(
             "the same after OneReward RL, Algorithm 2",
             transformer=("postcard-fill-onereward-dynamic", "transformer"),
         ),
+        _postcard(
+            "postcard-fill-removal-lora",
+            "the same with a LoRA for object removal, by RL on removal alone",
+            lora=("postcard-fill-removal-lora", ""),
+        ),
         Model("postcard-reward", "the small pairwise reward model", "postcard-reward", kind="reward"),
         Model("flux-fill", "FLUX.1-Fill [dev]", _FLUX_REPOSITORY, full_size=True, settings=_FLUX_FILL),
         _onereward("onereward", "FLUX.1-Fill [dev] after OneReward RL, Algorithm 1", "OneReward"),

@@ -63,6 +63,7 @@ def main():
     parser.add_argument("--examples", type=int, default=200, help="held-out examples of each case")
     parser.add_argument("--tuning-examples", type=int, default=100, help="of each task and guidance scale")
     parser.add_argument("--model", default="postcard-fill", help="the pipeline of a study")
+    parser.add_argument("--models", nargs="+", help="fill models to compare, the base first; all by default")
     parser.add_argument(
         "--judge",
         default="postcard-reward",
@@ -86,7 +87,7 @@ def main():
     elif args.what == "per-task":
         figures = measure_per_task(args)
     elif args.what == "comparison":
-        figures = comparison.measure(comparison.small_models(), args.examples, args.device)
+        figures = comparison.measure(args.models or comparison.small_models(), args.examples, args.device)
     elif args.what == "best-of":
         figures = measure_best_of(args)
     elif args.what in STUDIES:
@@ -96,8 +97,12 @@ def main():
         }
     else:
         figures = model.measure(quiet_pipeline(args.what, args.device), args.examples, args.tuning_examples)
-    name = {"reader": "postcard-reader", "reward": f"reward-{Path(args.judge).name.removesuffix('-reward')}"}
-    out = args.out or RESULTS / f"{name.get(args.what, args.what)}.json"
+    names = {
+        "reader": "postcard-reader",
+        "reward": f"reward-{Path(args.judge).name.removesuffix('-reward')}",
+        "per-task": "reward-per-task",
+    }
+    out = args.out or RESULTS / f"{names.get(args.what, args.what)}.json"
     command = " ".join(["python -m onereward_nb.postcards.measure", *sys.argv[1:]])
     write_json(out, {"command": command, **figures})
     print(f"written to {out}")

@@ -1,4 +1,4 @@
-"""python -m onereward_nb.postcards.train vae|reader|fill|distilled|describe|reward|onereward [options]
+"""python -m onereward_nb.postcards.train vae|reader|fill|distilled|describe|reward|onereward|ablations [options]
 
 Imports only what it runs: the processes that draw pictures import this module too.
 """
@@ -6,7 +6,7 @@ Imports only what it runs: the processes that draw pictures import this module t
 import sys
 from importlib import import_module
 
-SCRIPTS = ("vae", "reader", "fill", "distilled", "describe", "reward", "onereward")
+SCRIPTS = ("vae", "reader", "fill", "distilled", "describe", "reward", "onereward", "ablations")
 
 if __name__ == "__main__":
     if len(sys.argv) < 2 or sys.argv[1] not in SCRIPTS:
