@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FROZEN = {
     "ONEREWARD_NB_FROZEN": "1",
     "OMP_NUM_THREADS": "2",  # sums over more threads round differently
+    "OMP_WAIT_POLICY": "PASSIVE",  # threads that wait leave the core to another notebook's
     "PYTHONHASHSEED": "0",
     "CUDA_VISIBLE_DEVICES": "",  # what is stored has to come out the same on a laptop
     "HF_HUB_OFFLINE": "1",

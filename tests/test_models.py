@@ -45,7 +45,7 @@ def test_everything_offered_is_there():
 
 def test_catalogue():
     small = ["postcard-fill", "postcard-fill-distilled", "postcard-fill-onereward"]
-    small += ["postcard-fill-onereward-dynamic", "postcard-reward"]
+    small += ["postcard-fill-onereward-dynamic", "postcard-fill-removal-lora", "postcard-reward"]
     assert list(MODELS) == [*small, *FULL_SIZE, "qwen2.5-vl-7b", "qwen2.5-vl-3b"]
     for name in FULL_SIZE:
         model = MODELS[name]
