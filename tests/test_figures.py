@@ -23,6 +23,19 @@ def test_the_readme_gives_the_measured_rates():
         assert success["examples"] >= 200
 
 
+def test_the_readme_compares_the_models_as_measured():
+    measured = json.loads((ROOT / "assets/results/comparison.json").read_text())
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert f"`{measured['command']}`" in readme and f"\n{measured['examples']} held-out" in readme
+    for task in measured["models"]["postcard-fill"]["own"]:
+        found = [table["own"][task]["success"] for table in measured["models"].values()]
+        cells = [
+            " ({low:.0f} to {high:.0f})".format(**{k: 100 * v for k, v in each.items()}) for each in found
+        ]
+        rates = [f"{100 * each['rate']:.0f}%{cell}" for each, cell in zip(found, cells, strict=True)]
+        assert f"| {task} | {' | '.join(rates)} |" in readme
+
+
 def test_the_reader_is_right_on_untouched_renders():
     measured = json.loads((ROOT / "assets/results/postcard-reader.json").read_text())
     assert min(measured[what]["rate"] for what in ("kind", "colour", "letter")) >= 0.99
