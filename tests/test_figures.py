@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from onereward_nb import MODELS, QUICK
+from onereward_nb.plans import PLANS, needs
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -34,6 +35,25 @@ def test_the_readme_compares_the_models_as_measured():
         ]
         rates = [f"{100 * each['rate']:.0f}%{cell}" for each, cell in zip(found, cells, strict=True)]
         assert f"| {task} | {' | '.join(rates)} |" in readme
+
+
+def test_the_readme_gives_the_memory_and_speed_as_measured():
+    memory, speed = (
+        json.loads((ROOT / f"assets/results/full-size-{what}.json").read_text())
+        for what in ("memory", "speed")
+    )
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert f"`{memory['command']}`" in readme and f"`{speed['command']}`" in readme
+    for name, by_cap in memory["plans"].items():
+        peaks = [row["GPU, GiB"] for row in by_cap.values() if "GPU, GiB" in row]
+        expected = f"{max(peaks) * 2**30 / 1e9:.1f} GB" if peaks else "–"
+        row = re.search(rf"^\| `{name}` \|[^|]*\| ([\d.]+) GB \| ([^|]*) \|", readme, re.M)
+        assert row[1] == f"{needs(PLANS[name]).gpu:.1f}" and row[2] == expected, name
+    for name, row in speed["rows"].items():
+        cells = (
+            f"{row['seconds']:.1f} | {row['ratio']:.2f} | {row['peak GiB']:.1f} | {100 * row['error']:.0f}%"
+        )
+        assert f"| {name} | {cells} |" in readme, name
 
 
 def test_the_reader_is_right_on_untouched_renders():

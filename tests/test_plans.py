@@ -94,7 +94,9 @@ def test_the_readme_gives_these_figures():
     readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
     for name, plan in PLANS.items():
         row = re.search(
-            rf"^\| `{name}` \|[^|]*\| ([\d.]+) GB \| ([\d.]+) GB \| (\w+) \| (\w*) ?\|$", readme, re.M
+            rf"^\| `{name}` \|[^|]*\| ([\d.]+) GB \| [^|]* \| ([\d.]+) GB \| (\w+) \| (\w*) ?\|$",
+            readme,
+            re.M,
         )
         need = needs(plan)
         package = (plan.package or "").partition(">")[0]

@@ -11,6 +11,7 @@ Takes about 45 GB of GPU memory. Without a GPU, or with --tiny, the architecture
 """
 
 import argparse
+import shlex
 import sys
 import time
 from contextlib import contextmanager
@@ -58,7 +59,7 @@ def main():
             print(f"How fast {device!r} is by its data sheet is unknown here: add it to arithmetic.PEAKS.")
         tera = arithmetic.tera_a_pass(stand_in.full_size_parts, arguments.size)
     result = {
-        "command": " ".join(["python", "tests/benchmarks/full_size.py", *sys.argv[1:]]),
+        "command": shlex.join(["python", "tests/benchmarks/full_size.py", *sys.argv[1:]]),
         "device": device,
         "versions": {name: metadata.version(name) for name in ("torch", "diffusers", "transformers")},
         "size": arguments.size,

@@ -9,6 +9,7 @@ from itertools import chain
 from multiprocessing import get_context
 
 import numpy as np
+import torch
 
 from ...evaluation import HELD_OUT, edit_examples, rate, summarise
 from ...models import MODELS, load_pipeline, obstacle_to
@@ -39,11 +40,18 @@ def measure(names, count, device=None, **overrides):
     """
     examples = {task: [example(task, seed) for seed in range(HELD_OUT, HELD_OUT + count)] for task in TASKS}
     jobs = {}
-    with ProcessPoolExecutor(mp_context=get_context("spawn")) as oracle:
+    # one thread a process: with as many as there are cores, each would hinder all others
+    pool = ProcessPoolExecutor(
+        mp_context=get_context("spawn"), initializer=torch.set_num_threads, initargs=(1,)
+    )
+    with pool as oracle:
         for name in names:
             pipe = load_pipeline(name, device=device)
             pipe.set_progress_bar_config(disable=True)
             for label, scale in SCALES.items():
+                if scale == pipe.settings["true_cfg_scale"]:
+                    jobs |= {(name, label, task): jobs[name, "own", task] for task in TASKS}
+                    continue
                 guidance = {} if scale is None else {"true_cfg_scale": scale}
                 for task, some in examples.items():
                     edits = edit_examples(pipe, some, **overrides, **guidance)
