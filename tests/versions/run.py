@@ -21,7 +21,13 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 REPOSITORY = "reader/onereward"
-NOTEBOOK_RUNNERS = {"nbclient", "nbformat", "nbval", "pytest"}  # the rest of "dev" are applications
+NOTEBOOK_RUNNERS = {
+    "nbclient",
+    "nbformat",
+    "nbval",
+    "pytest",
+    "pytest-xdist",
+}  # the rest of "dev" are applications
 
 sys.path.insert(0, str(ROOT))  # for onereward_nb
 
@@ -124,7 +130,11 @@ def publish_to(folder):
 
 def nbval(python, notebooks, folder, **variables):
     """Compare the stored outputs of notebooks, with pytest in `folder`. Returns pytest's exit status."""
-    command = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--durations=3", *notebooks]
+    options = ["-q", "-p", "no:cacheprovider", "--durations=3"]
+    options.append(
+        "--numprocesses=0"
+    )  # one notebook at a time: in Colab, too, each fetches the package alone
+    command = [python, "-m", "pytest", *options, *notebooks]
     variables = {name: str(value) for name, value in variables.items()}
     return subprocess.run(command, cwd=folder, env=os.environ | variables).returncode
 
