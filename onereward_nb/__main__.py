@@ -23,6 +23,13 @@ def main(arguments=None):
         from .doctor import report
 
         return report()
+    try:
+        return _notebooks(parser, options)
+    except FileNotFoundError as error:
+        parser.error(error)
+
+
+def _notebooks(parser, options):
     if options.publish is not None:
         if options.paths:
             parser.error(f"--publish is for all notebooks: leave out {' '.join(options.paths)}")

@@ -24,7 +24,7 @@ class Catalogue(Mapping):
     def __getitem__(self, name):
         if name in self._entries:
             return self._entries[name]
-        closest = get_close_matches(str(name), self._entries, n=1, cutoff=0.4)
+        closest = get_close_matches(str(name), self._entries, n=1, cutoff=0.6)
         hint = f" Did you mean {closest[0]!r}?" if closest else ""
         raise UnknownName(f"There is no {self._kind} {name!r}.{hint} Known: {', '.join(self._entries)}.")
 

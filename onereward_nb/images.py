@@ -46,7 +46,8 @@ def as_array(image):
 def as_mask(mask):
     """A mask as a PIL image of mode "L", 255 where to paint and 0 elsewhere, parted at the middle.
 
-    ValueError for a mask that lives in the alpha channel only, where its black or white pixels say nothing.
+    ValueError for a mask that lives in the alpha channel only, where its black or white pixels say nothing, and for
+    whole numbers of 0 and 1, which are nearly black.
     """
     if isinstance(mask, (str, Path, Image.Image)):
         mask = _opened(mask)
@@ -59,7 +60,13 @@ def as_mask(mask):
                 "Turn it into a mask with onereward_nb.masks.from_alpha(image)."
             )
     else:
-        array = _unit_range(_as_numpy(mask, "mask"))
+        array = _as_numpy(mask, "mask")
+        if array.dtype.kind in "ui" and array.size and array.max() == 1:
+            raise ValueError(
+                f"This mask holds 0 and 1 as {array.dtype}, where white is 255 and 1 is nearly black: "
+                "pass mask.astype(bool), or mask.bool() for a tensor."
+            )
+        array = _unit_range(array)
         if array.ndim == 3 and array.shape[2] in (1, 3):
             array = array.mean(axis=2)
         if array.ndim != 2:

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from diffusers import FluxTransformer2DModel
 
-from . import environment, full_size, hub, plans
+from . import devices, environment, full_size, hub, plans
 from .catalogue import Catalogue
 from .hub import ModelUnavailable
 from .lora import load_lora
@@ -49,6 +49,7 @@ class Model:
     quick: those of them that change for a quick edit, where it is known what does as well.
     default_size: the side of its pictures, in pixels.
     gpu_gb: the GPU memory that a full-size reward model needs. What pipelines need depends on their memory plan.
+    small: the small model that does the same as a full-size one.
     """
 
     name: str
@@ -62,13 +63,14 @@ class Model:
     quick: dict = field(default_factory=dict)
     default_size: int = 1024
     gpu_gb: int | None = None
+    small: str | None = None
 
 
 def _postcard(name, does, settings=_POSTCARD, **more):
     return Model(name, does, "postcard-fill", settings=settings, quick=QUICK, default_size=128, **more)
 
 
-def _onereward(name, does, subfolder, **more):
+def _onereward(name, does, subfolder, small, **more):
     return Model(
         name,
         does,
@@ -76,6 +78,7 @@ def _onereward(name, does, subfolder, **more):
         full_size=True,
         settings=_ONEREWARD,
         transformer=(_ONEREWARD_REPOSITORY, f"flux.1-fill-dev-{subfolder}-transformer"),
+        small=small,
         **more,
     )
 
@@ -106,15 +109,31 @@ MODELS = Catalogue(
             lora=("postcard-fill-removal-lora", ""),
         ),
         Model("postcard-reward", "the small pairwise reward model", "postcard-reward", kind="reward"),
-        Model("flux-fill", "FLUX.1-Fill [dev]", _FLUX_REPOSITORY, full_size=True, settings=_FLUX_FILL),
-        _onereward("onereward", "FLUX.1-Fill [dev] after OneReward RL, Algorithm 1", "OneReward"),
+        Model(
+            "flux-fill",
+            "FLUX.1-Fill [dev]",
+            _FLUX_REPOSITORY,
+            full_size=True,
+            settings=_FLUX_FILL,
+            small="postcard-fill",
+        ),
         _onereward(
-            "onereward-dynamic", "FLUX.1-Fill [dev] after OneReward RL, Algorithm 2", "OneRewardDynamic"
+            "onereward",
+            "FLUX.1-Fill [dev] after OneReward RL, Algorithm 1",
+            "OneReward",
+            small="postcard-fill-onereward",
+        ),
+        _onereward(
+            "onereward-dynamic",
+            "FLUX.1-Fill [dev] after OneReward RL, Algorithm 2",
+            "OneRewardDynamic",
+            small="postcard-fill-onereward-dynamic",
         ),
         _onereward(
             "onereward-removal-lora",
             "OneReward with its LoRA for object removal",
             "OneReward",
+            small="postcard-fill-removal-lora",
             lora=(_ONEREWARD_REPOSITORY, "flux.1-fill-dev-object-removal-lora"),
         ),
         Model(
@@ -124,6 +143,7 @@ MODELS = Catalogue(
             kind="reward",
             full_size=True,
             gpu_gb=20,
+            small="postcard-reward",
         ),
         Model(
             "qwen2.5-vl-3b",
@@ -132,6 +152,7 @@ MODELS = Catalogue(
             kind="reward",
             full_size=True,
             gpu_gb=10,
+            small="postcard-reward",
         ),
     ],
 )
@@ -153,10 +174,13 @@ def load_pipeline(name=None, device=None, dtype=None, memory="auto"):
         A FluxFillCFGPipeline with the model's `settings`, `quick` and `default_size`.
 
     Raises:
-        ValueError for an unknown name or one that is no pipeline, or a plan for a small model; ModelUnavailable,
-        with the next step, where weights, a GPU, memory, a login, a licence or a connection is missing.
+        ValueError for an unknown name or one that is no pipeline, an unknown plan, or a plan for a small model;
+        ModelUnavailable, with the next step, where weights, a GPU, memory, a login, a licence or a connection is
+        missing.
     """
-    device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    device = devices.named(device)
+    if memory != "auto":
+        plans.PLANS[memory]  # a name that is not there is refused before anything else
     if name is None:
         model, why = _best_model(device)
         print(f"Model: {model.name} on {device.type}. {why}")
@@ -167,14 +191,15 @@ def load_pipeline(name=None, device=None, dtype=None, memory="auto"):
         raise ValueError(f"{model.name!r} judges pictures and edits none. Models that edit: {pipelines}.")
     if model.full_size:
         machine, gpu = _machine_with_gpu(model, device)
-        dtype = dtype or default_dtype(device)
+        dtype = dtype or devices.default_dtype(device)
         plan = plans.choose(machine, gpu, dtype, memory)
         print(plans.report(plan, machine, gpu, dtype))
         folders = hub.download(full_size.files_of(model))
         return ready(full_size.load(model, plan, folders, device, dtype), model, plan)
     if memory != "auto":
         raise ValueError(f"{model.name!r} is small and fits anywhere: leave out memory={memory!r}.")
-    return ready(_load_small(model, device, dtype or default_dtype(device)), model)
+    devices.check_there(device)
+    return ready(_load_small(model, device, dtype or devices.default_dtype(device)), model)
 
 
 def ready(pipe, model, plan=None):
@@ -192,16 +217,6 @@ def models_folder():
     return Path(os.environ.get("ONEREWARD_NB_MODELS") or own)
 
 
-def default_dtype(device):
-    """The number format that a device computes in fast and well."""
-    device = torch.device(device)
-    if device.type == "cpu":
-        return torch.float32
-    if device.type == "cuda" and torch.cuda.get_device_capability(device)[0] < 8:
-        return torch.float16  # torch says yes to bfloat16 on these cards, but only emulates it
-    return torch.bfloat16
-
-
 def obstacle_to(model, device=None):
     """What keeps a model from being loaded here, with the next step; None if nothing does.
 
@@ -217,7 +232,7 @@ def obstacle_to(model, device=None):
             if gpu.memory < model.gpu_gb:
                 return (
                     f"{model.name!r} needs a GPU with {model.gpu_gb} GB or more, this has {gpu.memory:.0f}. "
-                    f"Use {_SMALL[model.kind]} at a small size, or a larger GPU."
+                    f"Use {model.small!r}, which does the same at a small size, or a larger GPU."
                 )
     except ModelUnavailable as obstacle:
         return str(obstacle)
@@ -227,10 +242,7 @@ def obstacle_to(model, device=None):
 def plan_for(model, device=None):
     """The memory plan that a full-size pipeline would take here. ModelUnavailable says what keeps it."""
     machine, gpu = _machine_with_gpu(model, device)
-    return plans.choose(machine, gpu, default_dtype(device or "cuda"))
-
-
-_SMALL = {"pipeline": '"postcard-fill", which does the same edits', "reward": '"postcard-reward"'}
+    return plans.choose(machine, gpu, devices.default_dtype(device or "cuda"))
 
 
 def _machine_with_gpu(model, device):
@@ -243,7 +255,7 @@ def _machine_with_gpu(model, device):
     room = f" with at least {model.gpu_gb} GB" if model.gpu_gb else ""
     raise ModelUnavailable(
         f"{model.name!r} needs an NVIDIA GPU{room}, and there is none here. "
-        f"Use {_SMALL[model.kind]} at a small size, or a machine with a GPU."
+        f"Use {model.small!r}, which does the same at a small size, or a machine with a GPU."
     )
 
 

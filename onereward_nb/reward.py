@@ -23,11 +23,11 @@ from transformers import (
 )
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
-from . import checks, hub
+from . import checks, devices, hub
 from .environment import progress
 from .hub import ModelUnavailable
 from .images import as_array
-from .models import MODELS, default_dtype, models_folder, obstacle_to
+from .models import MODELS, models_folder, obstacle_to
 from .queries import answers, padded, query, read, script, yes_chance
 from .tasks import TASKS, run_task
 from .vision import see
@@ -51,8 +51,9 @@ def load_reward_model(name="postcard-reward", device=None, dtype=None):
         ValueError for an unknown name or one that is no reward model; ModelUnavailable, with the next step, where
         weights, a GPU, a login, a licence or a connection is missing.
     """
-    device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    device = devices.named(device)
     source = _source(name, device)
+    devices.check_there(device)
     here = {"local_files_only": True}
     try:
         tokenizer = AutoTokenizer.from_pretrained(source, **here)
@@ -63,7 +64,7 @@ def load_reward_model(name="postcard-reward", device=None, dtype=None):
         model, report = Qwen2_5_VLForConditionalGeneration.from_pretrained(
             source,
             config=config,
-            dtype=dtype or default_dtype(device),
+            dtype=dtype or devices.default_dtype(device),
             use_safetensors=True,
             output_loading_info=True,
             **here,

@@ -102,11 +102,21 @@ def run_task(pipe, task, image, mask, prompt=None, seed=0, **overrides):
 
     Raises:
         ValueError, saying what to do, for an unknown task, a missing prompt, or a mask that leaves nothing to
-        see where the task needs surroundings; and whatever the pipeline refuses.
+        see where the task needs surroundings; TypeError for several prompts, or a name in place of a pipeline; and
+        whatever the pipeline refuses.
     """
     import torch  # here, for the processes that draw examples need the prompts only
 
+    from . import checks
+
     task = task if isinstance(task, Task) else TASKS[task]
+    if isinstance(pipe, str):
+        raise TypeError(f"pipe is the name {pipe!r}: give the pipeline that load_pipeline({pipe!r}) returns.")
+    if not isinstance(prompt, str | None):
+        raise TypeError(
+            f"run_task makes one edit, of one prompt, got {prompt!r}: call the pipeline with a list."
+        )
+    checks.whole("seed", seed, at_least=0)
     if task.needs_surroundings and as_mask(mask).getextrema() == (255, 255):
         raise ValueError(
             f"The mask covers the whole picture: the task {task.name!r} needs surroundings to go by. "

@@ -169,3 +169,13 @@ def test_the_doctor_tells_gpus_that_only_emulate_bfloat16(monkeypatch, capsys):
     assert "T4 (16 GB), compute capability 7.5, float16 (bfloat16 is only emulated" in said
     assert "H100 (85 GB), compute capability 9.0, bfloat16\n" in said
     assert "Login at Hugging Face" in said
+
+
+def test_a_notebook_that_is_not_there_is_named_without_a_traceback(capsys):
+    for command in (["notebooks"], ["notebooks", "--check"]):
+        with pytest.raises(SystemExit, match="2"):
+            main([*command, "nowhere.ipynb"])
+        assert (
+            "error: There is no notebook or folder 'nowhere.ipynb': check the path."
+            in capsys.readouterr().err
+        )

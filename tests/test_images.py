@@ -155,6 +155,8 @@ def nan_picture():
         (np.zeros((32, 48, 3), complex), random_mask(), TypeError, "complex"),
         (np.zeros((3, 32, 48), np.uint8), random_mask(), ValueError, r"1, 3 or 4 channels.*\(3, 32, 48\)"),
         (random_picture(), np.zeros((32, 48, 2), np.uint8)[None], ValueError, "one channel"),
+        (random_picture(), np.eye(32, 48, dtype=np.uint8), ValueError, r"0 and 1 as uint8.*astype\(bool\)"),
+        (random_picture(), torch.eye(32, 48, dtype=torch.long), ValueError, r"0 and 1 as int64.*mask\.bool"),
         ([], random_mask(), ValueError, "empty list"),
         (None, random_mask(), TypeError, "image is missing"),
         ("no/such.png", random_mask(), FileNotFoundError, "no picture at 'no/such.png'"),

@@ -11,7 +11,7 @@ import torch
 from tiny import quiet, random_mask, random_picture
 
 import onereward_nb as onr
-from onereward_nb import MODELS, load_pipeline, models, stand_in
+from onereward_nb import MODELS, devices, load_pipeline, models, stand_in
 from onereward_nb.catalogue import Catalogue
 from onereward_nb.models import ModelUnavailable
 
@@ -70,6 +70,36 @@ def test_catalogue():
 def test_unknown_model():
     with pytest.raises(ValueError, match=r"no model 'onerewrd'\. Did you mean 'onereward'\?.*flux-fill"):
         load_pipeline("onerewrd")
+
+
+def test_a_name_like_no_other_gets_no_suggestion():
+    with pytest.raises(ValueError, match=r"no model 'nonsense'\. Known"):
+        load_pipeline("nonsense")
+
+
+@pytest.mark.parametrize(
+    ("device", "words"),
+    [("gpu", "device is 'gpu': give 'cpu', 'cuda'"), ("cuda:0", "finds no such GPU here")],
+)
+def test_a_device_that_is_not_there(monkeypatch, device, words):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises((ValueError, ModelUnavailable), match=words):
+        load_pipeline("postcard-fill", device=device)
+
+
+def test_a_full_size_model_names_the_small_one_that_does_the_same(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    for model in MODELS.values():
+        if model.full_size:
+            assert MODELS[model.small].kind == model.kind and not MODELS[model.small].full_size
+            assert f"Use '{model.small}'" in models.obstacle_to(model)
+    with pytest.raises(ModelUnavailable, match="Use 'postcard-fill-onereward-dynamic'"):
+        load_pipeline("onereward-dynamic")
+
+
+def test_an_unknown_plan_is_refused_before_the_machine_is_looked_at():
+    with pytest.raises(ValueError, match=r"no memory plan 'int9'\. Did you mean 'int8'"):
+        load_pipeline("onereward", memory="int9")
 
 
 def test_reward_model_is_no_pipeline():
@@ -219,4 +249,4 @@ def test_default_does_not_take_half_a_download_for_a_whole_one(small_models, gpu
 )
 def test_default_dtype(gpu, device, capability, dtype):
     gpu(16, capability)
-    assert models.default_dtype(device) == dtype
+    assert devices.default_dtype(device) == dtype

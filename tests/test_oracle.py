@@ -605,6 +605,8 @@ def test_results_of_another_size_are_refused_in_words():
     for size in (64, 256):
         with pytest.raises(ValueError, match=rf"image is \({size}, {size}\), its example \(128, 128\)"):
             score(examples("fill")[0], render(0, size))
+    with pytest.raises(TypeError, match="image is a ndarray: score a PIL image"):
+        score(examples("fill")[0], np.asarray(examples("fill")[0].target))
 
 
 def test_scoring_together_equals_scoring_one_by_one():

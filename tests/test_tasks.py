@@ -91,6 +91,21 @@ def test_prompt_needed(task):
         run_task(Recorder(), task, random_picture(), random_mask())
 
 
+@pytest.mark.parametrize(
+    ("change", "error", "words"),
+    [
+        ({"prompt": ["a red ball", "a blue ball"]}, TypeError, "makes one edit, of one prompt.*with a list"),
+        ({"pipe": "postcard-fill"}, TypeError, r"load_pipeline\('postcard-fill'\)"),
+        ({"seed": "1"}, TypeError, "seed must be a whole number, got '1'"),
+        ({"seed": -1}, ValueError, "seed must be at least 0, got -1"),
+    ],
+)
+def test_what_makes_no_edit_is_refused(change, error, words):
+    given = {"pipe": Recorder(), "image": random_picture(), "mask": random_mask(), "prompt": "a red ball"}
+    with pytest.raises(error, match=words):
+        run_task(**{"task": "fill", **given, **change})
+
+
 @pytest.mark.parametrize("task", ["removal", "extend", "extend-no-prompt"])
 def test_full_mask_is_refused_where_surroundings_are_needed(task):
     full = Image.new("L", (48, 32), 255)

@@ -15,6 +15,7 @@ from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
+from PIL import Image
 
 from .comparing import NEAR, agreement, alike, crispness, edit_distance, gone, overlap, seamless
 from .landscape import CLOUDS, SUNS
@@ -43,6 +44,10 @@ def score(example, image):
 def score_all(examples, images):
     """score() for many edits of any tasks, read together: a list of dictionaries."""
     for example, image in zip(examples, images, strict=True):
+        if not isinstance(image, Image.Image):
+            raise TypeError(
+                f"the image is a {type(image).__name__}: score a PIL image, as pipelines return it"
+            )
         if image.size != example.image.size:
             raise ValueError(
                 f"the image is {image.size}, its example {example.image.size}: score a result of the example's size"
