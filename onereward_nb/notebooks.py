@@ -16,7 +16,7 @@ from pathlib import Path
 
 import nbformat
 
-from . import prose, publishing
+from . import prose, publishing, sections
 from .environment import FROZEN, ROOT
 from .files import write
 
@@ -166,6 +166,8 @@ def _problems(path, notebook):
             if lines > CELL_LINES:
                 yield problem(place, f"{lines} lines, more than {CELL_LINES}: divide it")
             yield from (problem(place, what) for what in _wrong_outputs(cell))
+    for cell, what in (*sections.wrong(notebook), *sections.unexplained_checks(notebook)):
+        yield problem(_place(notebook, cell), what)
     for cell, number in prose.unbound_numbers(notebook, unchecked):
         yield problem(
             _place(notebook, cell),

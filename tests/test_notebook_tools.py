@@ -194,6 +194,53 @@ def ignored_by_comment(notebook):
     code(notebook)[0].source = "# NBVAL_SKIP\nx = 1"
 
 
+def text(notebook, *sources):
+    """Put these texts in place of the notebook's own."""
+    notebook.cells[:1] = map(new_markdown_cell, sources)
+
+
+def skipped_section(notebook):
+    text(notebook, "## 1. Before", "## 2. Now", "## 4. After", "## 5. Later")
+
+
+def repeated_section(notebook):
+    text(notebook, "## 1. Before\n\n## 1. Now")
+
+
+def late_first_section(notebook):
+    text(notebook, "# Title\n\n## 2. Now")
+
+
+def unknown_section(notebook):
+    text(notebook, "## 1. Before\n\nSection 2 says more.")
+
+
+def unknown_section_among_others(notebook):
+    text(notebook, "## 1. Before\n\nSee sections 1 and 3.")
+
+
+def self_check(notebook):
+    """Exercises in the code cells, with no words about them."""
+    code(notebook)[0].source = "from onereward_nb.exercises.edits import check_edit\n\ncheck_edit(1, 2)"
+    code(notebook)[1].source = "solved = check_edit(3, 4)"
+
+
+def exercises_heading_only(notebook):
+    self_check(notebook)
+    code(notebook)[1].source = "x = 1"
+    text(notebook, "## Exercises")
+
+
+def second_exercise_without_heading(notebook):
+    self_check(notebook)
+    text(notebook, "### Exercise 1: an edit")
+
+
+def heading_in_a_code_block(notebook):
+    second_exercise_without_heading(notebook)
+    notebook.cells.insert(2, new_markdown_cell("```python\n# Exercise 2\n```"))
+
+
 @pytest.mark.parametrize(
     "change, expected",
     [
@@ -211,6 +258,20 @@ def ignored_by_comment(notebook):
         (undescribed_picture, "shows a picture without alternative text"),
         (undescribed_markdown_picture, 'text "![](house.png)": a picture without alternative text'),
         (drifted_number, 'text "The value is 2.": the number 2 stands in no checked output'),
+        (skipped_section, 'text "## 4. After": heading 4, expected 3: a section is missing or moved'),
+        (repeated_section, "heading 1, expected 2"),
+        (late_first_section, "heading 2, expected 1"),
+        (unknown_section, "mentions section 2, and no heading has this number"),
+        (unknown_section_among_others, "mentions section 3"),
+        (
+            exercises_heading_only,
+            'cell [1] "from onereward_nb.exercises.edits import": calls check_edit under no',
+        ),
+        (
+            second_exercise_without_heading,
+            'cell [2] "solved = check_edit(3, 4)": calls check_edit under no heading',
+        ),
+        (heading_in_a_code_block, "calls check_edit under no heading"),
         (ignored_output, "nbval ignores or skips 1 of 2 code cells"),
         (ignored_by_comment, "nbval ignores or skips 1 of 2 code cells"),
     ],
@@ -235,6 +296,27 @@ def test_links_and_fractions_are_no_paths(spoilt):
         code(notebook)[0].outputs = [
             stream("stdout", "see https://arxiv.org/abs/2508.21066, 3/4, and/or assets/a/b\n")
         ]
+
+    assert spoilt(harmless) == []
+
+
+def test_sections_that_exist_or_stand_elsewhere_are_no_problem(spoilt):
+    def harmless(notebook):
+        text(
+            notebook,
+            "# Title\n\n## Set up\n\n## 1. Before\n\nSection 2, sections 1 and 2 and sections 1 to 3 come later.",
+            "## 2. Now\n\nSee notebook 09, section 8, section 8 of notebook 09, and the paper's section 5.2.",
+            "```python\n# 7. a comment\n```\n\n### Within\n\n## 3. After",
+        )
+
+    assert spoilt(harmless) == []
+
+
+def test_self_checks_under_their_headings_are_no_problem(spoilt):
+    def harmless(notebook):
+        self_check(notebook)
+        notebook.cells.insert(2, new_markdown_cell("### Exercise 2: another"))
+        text(notebook, "## Exercises\n\n### Exercise 1: an edit")
 
     assert spoilt(harmless) == []
 
