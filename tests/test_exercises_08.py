@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from solutions import refused, solve
 
 from onereward_nb.exercises.reward_model import check_choice, check_strengths, check_temperature
@@ -36,6 +37,11 @@ def the_wrong_way_round(n, better):
     return worst
 
 
+def second_best(n, better):
+    wins = [sum(better(i, j) for j in range(n) if j != i) for i in range(n)]
+    return int(np.argsort(wins)[-2])
+
+
 def beginning_with_itself(n, better):
     champion = 0
     for i in range(n):
@@ -48,10 +54,11 @@ def beginning_with_itself(n, better):
     ("wrong", "words"),
     [
         (all_meetings, "asks 56 times: 7 are enough"),
-        (neighbours_only, "of 8 edits it chooses one with"),
-        (the_wrong_way_round, "with 7 better ones"),
+        (neighbours_only, "of 8 edits it chooses one, and"),
+        (the_wrong_way_round, "and 7 are better: the best beats"),
+        (second_best, "of 8 edits it chooses one, and 1 is better"),
         (beginning_with_itself, "compares an edit with itself"),
-        (lambda n, better: 0, "of 8 edits it chooses one with"),
+        (lambda n, better: 0, "of 8 edits it chooses one, and"),
         (lambda n, better: n, "it returns 8: return the index"),
         (lambda n, better: None, "it returns None"),
         (lambda n, better: better(0, 1), "return the index of one, from 0 to 7"),
@@ -67,6 +74,12 @@ def test_choices_that_are_wrong_or_dear(wrong, words, capsys):
 def test_the_solution_finds_the_temperature(capsys):
     assert check_temperature(solve(NOTEBOOK, 2, np=np)["temperature"])
     assert capsys.readouterr().out.startswith("Right: it finds the temperature")
+
+
+@pytest.mark.parametrize("kind", [np.array, torch.tensor, np.float32])
+def test_a_temperature_may_be_an_array_or_a_tensor_of_one_number(kind):
+    temperature = solve(NOTEBOOK, 2, np=np)["temperature"]
+    assert check_temperature(lambda chances, came_true: kind(temperature(chances, came_true)))
 
 
 def fitted(chances, came_true, loss):

@@ -36,7 +36,18 @@ def stacked(chances):
         (lambda chances, bound: torch.tensor(0.1), "take max(0, lambda - P)"),
         (lambda chances, bound: torch.relu(bound - stacked(chances)).sum(), "it is the sum"),
         (lambda chances, bound: torch.relu(bound - stacked(chances)).mean(dim=1), "no single number"),
-        (lambda chances, bound: 0.3, "no single number"),
+        (lambda chances, bound: None, "no single number"),
+        *(
+            (
+                lambda chances, bound, mean=mean: torch.relu(bound - mean(stacked(chances))).mean(),
+                "should be 0.173: a picture beyond the bound must count 0 by itself",
+            )
+            for mean in (torch.mean, lambda both: both.mean(dim=0), lambda both: both.mean(dim=1))
+        ),
+        (
+            lambda chances, bound: torch.relu(bound - stacked(chances)).mean().item(),
+            "it is a plain number: return a tensor with one number, so that it has a gradient",
+        ),
     ],
 )
 def test_losses_that_err(wrong, words, capsys):
@@ -56,10 +67,13 @@ def test_the_solution_halves(capsys):
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
-        (lambda tau: 1, "for tau 0.9 it says 1: then 90% of the start is left"),
+        (lambda tau: 1, "for tau 0.9 it says 1: then 90% of the start is left."),
         (lambda tau: math.log(0.5) / math.log(tau), "return a whole number"),
         (lambda tau: math.floor(math.log(0.5) / math.log(tau)), "for tau 0.9 it says 6"),
-        (lambda tau: math.ceil(1 / (1 - tau)), "for tau 0.5 it says 2"),
+        (
+            lambda tau: math.ceil(1 / (1 - tau)),
+            "says 2: then 25% of the start is left, and half was gone after 1",
+        ),
         (lambda tau: None, "return a whole number"),
     ],
 )

@@ -34,8 +34,8 @@ def check_replacement(image, example, wanted):
     found = reading.things_in(reading.Reading(now, *labels, near), place)
     names = [f"{'an' if thing.colour == 'orange' else 'a'} {thing.colour} {thing.kind}" for thing in found]
     if names[:1] != [wanted]:
-        there = names[0] if names else "nothing"
-        return verdict(False, f"{there} stands there, not {wanted}: ask for it, and leave it room")
+        there = f"{names[0]} stands" if names else "the oracle recognises nothing"
+        return verdict(False, f"{there} there, not {wanted}: ask for it, and leave it room")
     cleared = changed & ~reading.grown(found[0].region, 3)
     body = reading.grown(stood, 1)
     for part, name, advice in (

@@ -1,7 +1,7 @@
 """Self-checks of notebook 09: the loss of several dimensions, the half-life of the average, the steps with gradient."""
 
 import math
-from numbers import Integral
+from numbers import Integral, Real
 
 import torch
 
@@ -19,12 +19,16 @@ def check_loss(loss):
         right = torch.stack([(bound - p).clamp(min=0).mean() for p in chances.values()]).mean()
         answer = loss(chances, bound)
         where = f"with lambda {bound:g}"
+        if isinstance(answer, Real):
+            return verdict(
+                False,
+                f"{where} it is a plain number: return a tensor with one number, so that it has a gradient",
+            )
         if not isinstance(answer, torch.Tensor) or answer.shape != ():
             return verdict(False, f"{where} it returns no single number: take the mean of all losses")
         if not torch.isclose(answer, right):
-            return verdict(
-                False, f"{where} it is {answer:.3f} and should be {right:.3f}: {_why(answer, chances, bound)}"
-            )
+            why = _why(loss, answer, chances, bound)
+            return verdict(False, f"{where} it is {answer:.3f} and should be {right:.3f}: {why}")
     return verdict(True, "a picture beyond the bound counts nothing, in any dimension")
 
 
@@ -37,8 +41,9 @@ def check_average(half_life):
                 False, f"for tau {tau:g} it returns {answer!r}: return a whole number of iterations"
             )
         if answer != right:
-            left = tau**answer
-            return verdict(False, f"for tau {tau:g} it says {answer}: then {left:.0%} of the start is left")
+            wrong = f"for tau {tau:g} it says {answer}: then {tau**answer:.0%} of the start is left"
+            late = f", and half was gone after {right} already" if answer > right else ""
+            return verdict(False, wrong + late)
     return verdict(True, "tau to the power of that many iterations is at most one half")
 
 
@@ -59,11 +64,20 @@ def check_steps(gradient_steps):
     return verdict(True, "step 0 starts from pure noise, the last one ends at the clean picture")
 
 
-def _why(answer, chances, bound):
+def _why(loss, answer, chances, bound):
     """What a wrong loss was made by."""
     together = torch.stack(list(chances.values()))
-    if torch.isclose(answer, bound - together.mean()) or torch.isclose(answer, 1 - together.mean()):
+    # Where every mean lies below the bound, a hinge of means gives what no hinge gives: look beyond the bound too
+    beyond = loss({name: torch.ones_like(p) for name, p in chances.items()}, bound)
+    no_hinge = torch.isclose(answer, bound - together.mean()) and beyond < 0
+    if no_hinge or torch.isclose(answer, 1 - together.mean()):
         return "it has no hinge, so a picture beyond the bound still counts"
+    means = together.mean(), together.mean(dim=0), together.mean(dim=1)
+    if any(torch.isclose(answer, (bound - mean).clamp(min=0).mean()) for mean in means):
+        return (
+            "a picture beyond the bound must count 0 by itself: take max(0, lambda - P) of each picture before "
+            "any mean"
+        )
     if torch.isclose(answer, (together - bound).clamp(min=0).mean()):
         return "it is large where the reward is large, and must be the other way round"
     if torch.isclose(answer, (bound - together).clamp(min=0).sum()):

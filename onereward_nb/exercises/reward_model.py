@@ -35,13 +35,14 @@ def check_choice(choose):
         if place:
             return verdict(
                 False,
-                f"of {n} edits it chooses one with {place} better ones: the best beats every other one",
+                f"of {n} edits it chooses one, and {place} {'is' if place == 1 else 'are'} better: "
+                "the best beats every other one",
             )
         if len(asked) > n - 1:
             return verdict(
                 False, f"of {n} edits it finds the best, and asks {len(asked)} times: {n - 1} are enough"
             )
-    return verdict(True, "the best one, with one comparison less than there are edits")
+    return verdict(True, "the best one, with one comparison fewer than there are edits")
 
 
 def check_temperature(temperature):
@@ -54,6 +55,8 @@ def check_temperature(temperature):
         honest = rng.normal(scale=1.5, size=JUDGED)
         came_true = rng.random(JUDGED) < _sigmoid(honest)
         answer = temperature(_sigmoid(wanted * honest), came_true)
+        if np.shape(answer) == () and hasattr(answer, "item"):
+            answer = answer.item()  # an array or a tensor of one number
         if not isinstance(answer, Real) or not np.isfinite(answer) or answer <= 0:
             return verdict(False, f"it returns {answer!r}: a temperature is a number above 0")
         if _near(answer, wanted):
