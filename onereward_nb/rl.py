@@ -6,6 +6,7 @@ nonsense is the bound on the reward, the single step, and the average of the wei
 
 An iteration, all of it:
 
+    edits = {"removal": rollout.prepare(pipe, "removal", prompts, images, masks)}
     algorithm = Algorithm1(pipe, reward_model)
     optimizer = algorithm.make_optimizer()
     for _ in range(iterations):
@@ -24,7 +25,7 @@ from torch import nn
 from torch.nn.functional import relu
 
 from . import checks
-from .rollout import Rollout
+from .rollout import Conditions, Rollout
 
 # The paper draws a task with 50% fill, text among it, 25% extend, 25% removal. How the pairs share is ours.
 TASK_SHARES = {"fill": 0.25, "text": 0.25, "extend": 0.125, "extend-no-prompt": 0.125, "removal": 0.25}
@@ -75,8 +76,13 @@ def draw_conditions(edits, batch, shares=TASK_SHARES):
     """A task k, drawn with its probability p_k, and a batch of its conditions c.
 
     edits: {task: `Conditions`}, the data sets D_k; shares count relative to each other, so fewer tasks will do.
+
+    ValueError for a task without a share, or a batch of none.
     """
+    checks.whole("batch", batch, at_least=1)
     tasks = list(edits)
+    for task in tasks:
+        checks.one_of("each task of edits", task, shares)
     task = tasks[torch.multinomial(torch.tensor([shares[task] for task in tasks]), 1)]
     rows = torch.randint(len(edits[task].prompts), (batch,))
     return edits[task].pick(rows.tolist())
@@ -120,6 +126,10 @@ class Algorithm1(nn.Module):
 
     def forward(self, c):
         """The loss J on conditions c, and the mean reward in each dimension, {dimension: tensor without gradient}."""
+        if not isinstance(c, Conditions):
+            raise TypeError(
+                f"c must be Conditions as draw_conditions or rollout.prepare makes them, got {type(c).__name__}."
+            )
         # two different noises, and the step that is to have the gradient
         e1, e2 = self.rollout.noise(c), self.rollout.noise(c)
         t = draw_one(self.settings.gradient_steps)

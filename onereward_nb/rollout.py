@@ -11,6 +11,7 @@ import torch
 from . import guidance, preparation
 from .images import picture_and_mask
 from .preparation import TOKEN_PIXELS, Prompt, Text
+from .tasks import TASKS
 
 
 class Conditions(NamedTuple):
@@ -51,7 +52,10 @@ def prepare(pipe, task, prompts, images, masks, negative_prompt="", generator=No
 
     prompts, images, masks: n of each; pictures and masks as `FluxFillCFGPipeline` takes them, all of one size.
     generator: for the sample that the VAE draws of the masked pictures.
+
+    ValueError for an unknown task, or numbers that differ.
     """
+    task = TASKS[task].name
     count = len(prompts)
     if not count == len(images) == len(masks):
         raise ValueError(f"{count} prompts, {len(images)} images, {len(masks)} masks: give as many of each.")

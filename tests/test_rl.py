@@ -150,6 +150,8 @@ def test_conditions_are_picked_and_joined_row_by_row():
     with pytest.raises(ValueError, match="3 prompts, 2 images, 3 masks"):
         prompts, images, masks = tiny_inputs(3)
         prepare(pipe, "fill", prompts, images[:2], masks)
+    with pytest.raises(ValueError, match=r"no task 'fil'\. Did you mean 'fill'"):
+        prepare(pipe, "fil", prompts, images, masks)
 
 
 # --- multi-task sampling ---------------------------------------------------------------------------
@@ -168,6 +170,10 @@ def test_tasks_are_drawn_with_the_papers_shares():
     assert sum(TASK_SHARES.values()) == 1 and set(TASK_SHARES) == set(TASKS)
     assert {prompt for draw in draws for prompt in draw.prompts} == set(edits["fill"].prompts)
     assert draw_conditions({"removal": edits["removal"]}, 5).context.shape[0] == 5
+    with pytest.raises(ValueError, match="batch must be at least 1, got 0"):
+        draw_conditions(edits, batch=0)
+    with pytest.raises(ValueError, match=r"each task of edits must be one of 'fill', .*, got 'foo'"):
+        draw_conditions({"foo": edits["fill"]}, batch=2)
 
 
 # --- one iteration ---------------------------------------------------------------------------------
@@ -371,6 +377,14 @@ def test_other_weights_serve_within_the_block_only():
 def test_settings_that_make_no_sense_are_refused(wrong, words):
     with pytest.raises(ValueError, match=words):
         Settings(**wrong)
+
+
+def test_conditions_are_told_from_what_they_are_made_of():
+    pipe = tiny_pipe()
+    with pytest.raises(
+        TypeError, match=r"Conditions as draw_conditions or rollout\.prepare makes them, got list"
+    ):
+        Algorithm1(pipe, Darker(), Settings(**QUICK))([tiny_edits(pipe)])
 
 
 def test_a_policy_that_cannot_learn_is_refused():
