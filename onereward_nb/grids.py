@@ -120,7 +120,7 @@ def _strip(pictures, titles, row_title, width, margin):
     top = max(LINE * (text.count("\n") + 1) + 4 if text else 0 for text in lines)
     strip = Image.new("RGB", (margin + len(pictures) * (width + GAP) - GAP, top + max(heights)), PAPER)
     draw = ImageDraw.Draw(strip)
-    draw.text((0, top + max(heights) / 2), row_title, INK, _font(), anchor="lm")
+    draw.text((GAP / 2, top + max(heights) / 2), row_title, INK, _font(), anchor="lm")
     for i, (picture, height, text) in enumerate(zip(pictures, heights, lines, strict=True)):
         x = margin + i * (width + GAP)
         strip.paste(picture.resize((width, height), Image.Resampling.LANCZOS), (x, top))

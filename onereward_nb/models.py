@@ -206,8 +206,8 @@ def ready(pipe, model, plan=None):
     """A pipeline with the settings of its model, and of the memory plan that it was loaded by."""
     pipe.settings = {**model.settings, **(plan.settings if plan else {})}
     pipe.quick, pipe.default_size = dict(model.quick), model.default_size
-    # a bar after two seconds: none for what is over sooner
-    pipe.set_progress_bar_config(delay=2, disable=environment.frozen())
+    # a bar after two seconds, and until it is over: none for what is over sooner
+    pipe.set_progress_bar_config(delay=2, leave=False, disable=environment.frozen())
     return pipe
 
 

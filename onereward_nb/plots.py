@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 from PIL import Image
 
-from .grids import FRAME, INK, Picture, grid
+from .grids import FRAME, GAP, INK, Picture, grid
 
 __all__ = [
     "COLOURS",
@@ -322,13 +322,21 @@ def _axes(title, grid_axis="both", projection=None, panels=None, size=(6.4, 4)):
                 raise ValueError(f"{len(series)} series cannot be told apart: show at most {len(COLOURS)}.")
             if len(series) > 1:
                 by_label = dict(zip(*reversed(axes[-1].get_legend_handles_labels()), strict=True))
-                place = {"loc": "outside lower left", "ncols": 4}
-                figure.legend(by_label.values(), by_label, **place, **legend)
+                _legend(figure, by_label, **legend)
             buffer = io.BytesIO()
             figure.savefig(buffer, format="png")
             return Picture(Image.open(buffer).convert("RGB"), alt)
 
         yield axes if panels else axes[0], finish
+
+
+def _legend(figure, by_label, **style):
+    """A legend under the axes, in four columns if the figure's width has room for them, else in two or one."""
+    for columns in (4, 2, 1):
+        legend = figure.legend(by_label.values(), by_label, loc="outside lower left", ncols=columns, **style)
+        if columns == 1 or legend.get_window_extent().width <= figure.bbox.width - 2 * GAP:
+            return
+        legend.remove()
 
 
 def _doubling(series):

@@ -2,6 +2,7 @@
 
 import io
 
+import matplotlib.colors
 import numpy as np
 import pytest
 from PIL import Image
@@ -61,6 +62,7 @@ def test_titles_take_room_above_and_margins_beside():
     in_rows = plots.grid([[picture()], [picture()]], row_titles=["image", "result"])
     assert in_rows.image.width > plots.grid([[picture()], [picture()]]).image.width
     assert in_rows.alt == "Pictures in rows (image, result)"
+    assert (np.asarray(in_rows.image)[:, :4] == 255).all()  # the longest title doesn't touch the edge
 
 
 @pytest.mark.parametrize(
@@ -214,6 +216,24 @@ def test_stacked_parts_lie_end_to_end_and_marks_where_they_should():
     dark = (sheet.max(axis=2) < 0x60)[: first - 14].sum(axis=0)
     assert dark[ends["y"][1].max() - 3 : ends["y"][1].max() + 4].max() > 5  # the dashes at 8
     assert shown.alt == "Stacked bars: GB for x, y. a, b."
+
+
+@pytest.mark.parametrize(
+    ("labels", "lines"),
+    [
+        (["base", "after RL", "target", "chance"], 1),
+        ([f"Algorithm {number}: {what}" for number in (1, 2) for what in ("reward", "success")], 2),
+        ([f"{which}, which takes more than half of a line" for which in ("one", "two", "three")], 3),
+    ],
+)
+def test_a_legend_names_every_curve_in_as_few_lines_as_fit(labels, lines):
+    sheet = np.asarray(plots.curves({label: ([0, 1], [0, 1]) for label in labels}, "x", "y").image, int)
+    legend = sheet[-10 - 20 * lines :]
+    assert (legend[:, :8] == 255).all() and (legend[:, -8:] == 255).all()
+    for colour in matplotlib.colors.to_rgba_array(plots.COLOURS[: len(labels)])[:, :3] * 255:
+        assert (np.abs(legend - colour).max(axis=2) < 30).sum() > 40  # the line and the marker
+    inked = (legend.min(axis=2) < 200).any(axis=1)
+    assert np.count_nonzero(np.diff(inked.astype(int)) == 1) + inked[0] == lines
 
 
 def test_clouds_beyond_the_colours_are_refused():
