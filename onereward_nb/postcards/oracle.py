@@ -139,9 +139,7 @@ def score_removal(example, reading, image):
 
 def score_extend(example, reading, image):
     """Right where sky and ground go on as in the truth, and what stands in the margins is whole."""
-    target, truth = as_pixels(example.target), what_stands(example.scene)
     consistency = max(extends(reading, scene) for scene in continuations(example.scene, ~reading.mask))
-    background = (reading.classes < FIRST_THING) & (truth < FIRST_THING)
     found = things_in(reading, np.ones_like(reading.mask))
     in_margins = [thing for thing in found if (thing.region & reading.mask).sum() >= SPECK]
     structure = min((wholeness(thing, example.scene, ~reading.mask) for thing in in_margins), default=1.0)
@@ -149,7 +147,7 @@ def score_extend(example, reading, image):
         "success": bool(consistency >= GOES_ON and structure >= WHOLE),
         "consistency": consistency,
         "structure": structure,
-        "aesthetics": crispness(reading.pixels, target, background & reading.mask),
+        "aesthetics": crispness(reading.pixels, as_pixels(example.target), reading.mask),
     }
     if example.task == "extend":
         result["text alignment"] = agreement(found, example.scene.things)

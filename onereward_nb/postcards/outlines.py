@@ -30,7 +30,11 @@ def wholeness(thing, scene, visible=None, word=None):
 
 
 def fitted_things(found, word=None):
-    """Things of a found thing's kind, as wide or as tall as it, whichever is larger: half a thing fills half of one."""
+    """Things of a found thing's kind, as wide or as tall as it, whichever is larger: half a thing fills half of one.
+
+    They stand where it ends, or hang from where it begins: of a balloon's string and a flower's foot, too thin for
+    the reader, little is ever found.
+    """
     rows, columns = np.nonzero(found.region)
     top, bottom, left, right = rows.min(), rows.max() + 1, columns.min(), columns.max() + 1
     wide, tall = (right - left) / SIZE, (bottom - top) / SIZE
@@ -39,7 +43,8 @@ def fitted_things(found, word=None):
     for letters in words:
         unit = Thing(found.kind, found.colour, 0, 0, 1.0, letters)
         size = max(wide / unit.width, tall / unit.height)
-        things.append(replace(unit, x=(left + right) / 2 / SIZE, y=bottom / SIZE, size=size))
+        feet = {bottom / SIZE, top / SIZE + size * unit.height}
+        things += [replace(unit, x=(left + right) / 2 / SIZE, y=y, size=size) for y in feet]
     return things
 
 
