@@ -49,3 +49,9 @@ def test_every_model_task_and_scale_is_measured(monkeypatch):
     assert list(table) == ["own", "1"] and all(list(each) == list(TASKS) for each in table.values())
     assert table["own"]["fill"]["success"]["examples"] == 2
     assert figures["against the base"] == {} and figures["overrides"] == {"num_inference_steps": 1}
+
+
+def test_a_distilled_model_is_its_own_without_a_second_branch(monkeypatch):
+    monkeypatch.setattr(comparison, "SCALES", {"own": None, "1": 1.0})
+    table = measure([comparison.BASE, "postcard-fill-distilled"], 1, "cpu", num_inference_steps=1)["models"]
+    assert table["postcard-fill-distilled"]["own"] == table["postcard-fill-distilled"]["1"]

@@ -49,7 +49,7 @@ def measure(names, count, device=None, **overrides):
             pipe = load_pipeline(name, device=device)
             pipe.set_progress_bar_config(disable=True)
             for label, scale in SCALES.items():
-                if scale == pipe.settings["true_cfg_scale"]:
+                if scale == pipe.settings.get("true_cfg_scale", 1.0):
                     jobs |= {(name, label, task): jobs[name, "own", task] for task in TASKS}
                     continue
                 guidance = {} if scale is None else {"true_cfg_scale": scale}
