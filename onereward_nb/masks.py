@@ -13,6 +13,7 @@ from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageOps
 from .images import as_mask, upright
 
 _DARK, _PAINT = 0, 255
+_ANY = [_DARK] + 255 * [_PAINT]  # a table for Image.point: whatever is above 0 is painted
 
 
 # --- drawing -------------------------------------------------------------------------------------
@@ -168,7 +169,7 @@ def _grown(mask, px):
     while px > 0:
         step = min(px, 200)
         for radius in ((step, 0), (0, step)):
-            mask = mask.filter(ImageFilter.BoxBlur(radius)).point(lambda value: _PAINT if value else _DARK)
+            mask = mask.filter(ImageFilter.BoxBlur(radius)).point(_ANY)
         px -= step
     return mask
 

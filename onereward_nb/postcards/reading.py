@@ -67,16 +67,21 @@ def connected(region):
 
 
 def spread(labels):
-    """Labels, 0 for none, where each has given way to the largest one that it touches, step by step."""
+    """Labels, 0 for none, where each has given way to the largest one that it touches, run by run."""
     while True:
-        wider = np.pad(labels, 1)
-        largest = np.max(
-            [wider[1:-1, 1:-1], wider[:-2, 1:-1], wider[2:, 1:-1], wider[1:-1, :-2], wider[1:-1, 2:]], axis=0
-        )
-        largest[labels == 0] = 0
-        if np.array_equal(largest, labels):
+        larger = along_runs(along_runs(labels).T).T
+        if np.array_equal(larger, labels):
             return labels
-        labels = largest
+        labels = larger
+
+
+def along_runs(labels):
+    """The largest label of each unbroken run in a row, all over the run."""
+    height, width = labels.shape
+    flat = np.pad(labels, ((0, 0), (0, 1))).ravel()  # a 0 ends each row
+    starts = np.flatnonzero(np.diff(flat > 0, prepend=flat[0] == 0))
+    lengths = np.diff(starts, append=flat.size)
+    return np.repeat(np.maximum.reduceat(flat, starts), lengths).reshape(height, width + 1)[:, :-1]
 
 
 def grown(region, pixels=2):
