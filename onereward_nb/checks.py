@@ -32,6 +32,12 @@ def one_of(name, value, choices):
         raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, got {value!r}.")
 
 
+def pipeline(pipe):
+    """A pipeline, not its name."""
+    if isinstance(pipe, str):
+        raise TypeError(f"pipe is the name {pipe!r}: give the pipeline that load_pipeline({pipe!r}) returns.")
+
+
 def true_cfg_scale(scale, alias):
     """The scale of true CFG from its two spellings; 1 where neither is given."""
     if scale is not None and alias is not None and scale != alias:

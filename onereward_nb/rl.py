@@ -77,10 +77,14 @@ def draw_conditions(edits, batch, shares=TASK_SHARES):
 
     edits: {task: `Conditions`}, the data sets D_k; shares count relative to each other, so fewer tasks will do.
 
-    ValueError for a task without a share, or a batch of none.
+    ValueError for no task, a task without a share, or a batch of none.
     """
     checks.whole("batch", batch, at_least=1)
     tasks = list(edits)
+    if not tasks:
+        raise ValueError(
+            "edits holds no task to draw: give {task: Conditions}, as rollout.prepare makes them."
+        )
     for task in tasks:
         checks.one_of("each task of edits", task, shares)
     task = tasks[torch.multinomial(torch.tensor([shares[task] for task in tasks]), 1)]

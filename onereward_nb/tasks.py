@@ -110,8 +110,7 @@ def run_task(pipe, task, image, mask, prompt=None, seed=0, **overrides):
     from . import checks
 
     task = task if isinstance(task, Task) else TASKS[task]
-    if isinstance(pipe, str):
-        raise TypeError(f"pipe is the name {pipe!r}: give the pipeline that load_pipeline({pipe!r}) returns.")
+    checks.pipeline(pipe)
     if not isinstance(prompt, str | None):
         raise TypeError(
             f"run_task makes one edit, of one prompt, got {prompt!r}: call the pipeline with a list."

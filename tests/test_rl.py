@@ -172,6 +172,8 @@ def test_tasks_are_drawn_with_the_papers_shares():
     assert draw_conditions({"removal": edits["removal"]}, 5).context.shape[0] == 5
     with pytest.raises(ValueError, match="batch must be at least 1, got 0"):
         draw_conditions(edits, batch=0)
+    with pytest.raises(ValueError, match="edits holds no task to draw"):
+        draw_conditions({}, batch=2)
     with pytest.raises(ValueError, match=r"each task of edits must be one of 'fill', .*, got 'foo'"):
         draw_conditions({"foo": edits["fill"]}, batch=2)
 

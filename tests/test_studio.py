@@ -288,6 +288,8 @@ def test_unknown_settings_and_values_are_refused(pipe, image):
         onr.studio(pipe, image, pictures=9)
     with pytest.raises(ValueError, match="32x32 pixels, the editor's picture 50x40"):
         onr.studio(pipe, image, mask=Image.new("L", (32, 32)))
+    with pytest.raises(TypeError, match="pipe is the name 'postcard-fill': give the pipeline"):
+        onr.studio("postcard-fill", image)
 
 
 # --- history -------------------------------------------------------------------------------------

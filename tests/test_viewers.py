@@ -110,6 +110,11 @@ def test_what_cannot_be_shown_is_refused_with_words(call, message):
         call()
 
 
+def test_one_picture_is_no_list_of_frames():
+    with pytest.raises(TypeError, match="frames is one picture: give a list"):
+        onr.player(RED)
+
+
 def test_labels_are_words_not_markup():
     html = onr.player([RED], ['<b>"1" & 2']).html
     assert "<b>" not in html

@@ -3,6 +3,7 @@
 from html import escape
 
 import numpy as np
+from PIL import Image
 
 from ..grids import grid
 from .pages import OWN_KEYS, InPage, beside, img_tags, of_one_size, shown_width, stylesheet
@@ -26,8 +27,11 @@ def player(frames, labels=None, fps=8):
         An `InPage` picture, which a notebook shows when it is the last value of a cell.
 
     Raises:
-        ValueError if there is no frame, sizes differ, labels don't fit, or fps is not above 0.
+        ValueError if there is no frame, sizes differ, labels don't fit, or fps is not above 0; TypeError for a single
+        picture.
     """
+    if isinstance(frames, Image.Image):
+        raise TypeError("frames is one picture: give a list of pictures, in order.")
     frames = list(frames)
     if not frames:
         raise ValueError("No frames to play: the list is empty. Give at least one picture.")

@@ -13,7 +13,7 @@ import secrets
 from contextlib import contextmanager
 from functools import partial
 
-from .. import masks
+from .. import checks, masks
 from ..environment import frozen
 from ..grids import grid
 from ..images import as_mask, upright
@@ -52,9 +52,10 @@ def studio(pipe, image, mask=None, autosave=None, **settings):
         A `Studio`.
 
     Raises:
-        TypeError or ValueError for what is no picture, no mask, does not fit, or is no setting; TraitError for a
-        value out of its range.
+        TypeError or ValueError for what is no picture, no mask, does not fit, or is no setting, and for a name in
+        place of a pipeline; TraitError for a value out of its range.
     """
+    checks.pipeline(pipe)
     picture = upright(image)
     start = settings if mask is None else settings | {"mask": as_mask(mask)}
     key = (id(pipe), str(autosave), picture.size, picture.tobytes())
