@@ -5,6 +5,7 @@ cannot be had: the same files, read by the same code.
 """
 
 import tempfile
+import textwrap
 from functools import cache
 from pathlib import Path
 
@@ -164,7 +165,7 @@ def load_pipeline(name, memory="auto"):
         return load_pipeline(name, memory=memory)
     plan = PLANS["resident" if memory == "auto" else memory]
     why = obstacle.partition(". ")[0]
-    print(f"{why}: a tiny model with random weights takes its place, and paints noise.")
+    print(textwrap.fill(f"{why}: a tiny model with random weights takes its place, and paints noise.", 100))
     root = _repositories()
     folders = {repository: root / repository for repository in full_size.files_of(model)}
     device = torch.device("cpu")

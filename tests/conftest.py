@@ -12,6 +12,16 @@ def one_thread():
     torch.set_num_threads(1)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def verdicts_in_one_line():
+    """Tests look for words, wherever a page would break the line."""
+    from onereward_nb.exercises import verdict
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(verdict, "WIDTH", 1000)
+        yield
+
+
 @pytest.fixture(scope="session")
 def tiny_folder(tmp_path_factory):
     """A tiny random model saved in the layout of black-forest-labs/FLUX.1-Fill-dev."""

@@ -3,6 +3,7 @@
 import pytest
 
 from onereward_nb import masks, postcards
+from onereward_nb.exercises import verdict
 from onereward_nb.exercises.edits import check_edit, check_mask
 
 
@@ -58,3 +59,12 @@ def test_changing_what_is_not_masked_is_no_edit(fill, capsys):
 def test_another_size_is_no_edit(fill, capsys):
     assert not check_edit(fill.target.resize((64, 64)), fill)
     assert "keep its size" in capsys.readouterr().out
+
+
+def test_a_long_verdict_is_broken_between_words(monkeypatch, capsys):
+    monkeypatch.setattr(verdict, "WIDTH", 40)
+    why = "where HO, HI was read and HI, HI asked for, the shares are 1.00, 0.50"
+    assert not verdict.verdict(False, why)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) > 1 and max(map(len, lines)) <= 40
+    assert " ".join(lines) == f"Not yet: {why}."
