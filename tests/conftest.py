@@ -1,5 +1,7 @@
 """What the tests share: a tiny random FLUX-Fill, saved and loaded as any other, and the trained one."""
 
+import os
+
 import fake_hub
 import pytest
 import torch
@@ -8,8 +10,9 @@ from tiny import quiet
 
 @pytest.fixture(scope="session", autouse=True)
 def one_thread():
-    """Small models are fastest on one thread, and tests run beside others."""
+    """Small models are fastest on one thread, here and in processes that tests start, for tests run beside others."""
     torch.set_num_threads(1)
+    os.environ["OMP_NUM_THREADS"] = "1"
 
 
 @pytest.fixture(scope="session", autouse=True)
