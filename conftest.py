@@ -21,7 +21,7 @@ from onereward_nb.environment import FROZEN
 CELL = 16  # pixels; an object in a small picture covers several cells
 TOLERANCE = 24  # levels of 255 by which a colour of one cell may differ
 DRIFT = 2  # levels by which the colours of all cells may differ on average
-SHIFT = 4  # pixels by which a cell may have moved
+SHIFT = 8  # pixels by which a cell may have moved, half its side
 
 
 class Fingerprint(str):
@@ -50,7 +50,7 @@ class Fingerprint(str):
 
     def least_gaps(self, other):
         """The gaps where each cell of the other picture is moved to where it fits best."""
-        moves = product(range(-SHIFT, SHIFT + 1), repeat=2)
+        moves = product(range(-SHIFT, SHIFT + 1, 2), repeat=2)
         gaps = np.stack([self.gaps(other, *move) for move in moves])
         best = gaps.max(axis=3, keepdims=True).argmin(axis=0, keepdims=True)
         return np.take_along_axis(gaps, best, axis=0)[0]
