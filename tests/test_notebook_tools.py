@@ -19,11 +19,11 @@ SCENE = """\
 from PIL import Image
 from onereward_nb.plots import grid
 scene = Image.new("RGB", (128, 128), (90, 160, {blue}))
-scene.paste({ball}, (40, 50, 72, 82))
+scene.paste({ball}, ({left}, 50, {left} + 32, 82))
 grid(scene)"""
 GOOD = [
     "import os; print('frozen', os.environ['ONEREWARD_NB_FROZEN'])",
-    SCENE.format(blue=60, ball=(200, 30, 30)),
+    SCENE.format(blue=60, ball=(200, 30, 30), left=40),
 ]
 
 
@@ -341,10 +341,14 @@ def compared(good, tmp_path_factory):
     for name, changed in {
         "same": {},
         "wrong_text": {"cell0": "print('frozen 2')"},
-        "close_picture": {"cell1": SCENE.format(blue=62, ball=(203, 33, 28))},
-        "wrong_ball": {"cell1": SCENE.format(blue=60, ball=(30, 30, 200))},
-        "wrong_tint": {"cell1": SCENE.format(blue=75, ball=(200, 30, 30))},
-        "wrong_size": {"cell1": SCENE.format(blue=60, ball=(200, 30, 30)) + ".image.resize((99, 99))"},
+        "close_picture": {"cell1": SCENE.format(blue=62, ball=(203, 33, 28), left=40)},
+        "close_ball": {"cell1": SCENE.format(blue=60, ball=(200, 30, 30), left=43)},
+        "moved_ball": {"cell1": SCENE.format(blue=60, ball=(200, 30, 30), left=70)},
+        "wrong_ball": {"cell1": SCENE.format(blue=60, ball=(30, 30, 200), left=40)},
+        "wrong_tint": {"cell1": SCENE.format(blue=75, ball=(200, 30, 30), left=40)},
+        "wrong_size": {
+            "cell1": SCENE.format(blue=60, ball=(200, 30, 30), left=40) + ".image.resize((99, 99))"
+        },
         "no_picture": {"cell1": "x = 1"},
         "raises": {"cell0": "1 / 0"},
     }.items():
@@ -365,7 +369,7 @@ def compared(good, tmp_path_factory):
     }
 
 
-@pytest.mark.parametrize("name", ["same", "close_picture"])
+@pytest.mark.parametrize("name", ["same", "close_picture", "close_ball"])
 def test_equal_and_nearly_equal_outputs_pass(compared, name):
     assert compared[name, "Cell 0"] == ""
     assert compared[name, "Cell 1"] == ""
@@ -376,6 +380,7 @@ def test_equal_and_nearly_equal_outputs_pass(compared, name):
     [
         ("wrong_text", "Cell 0", "mismatch 'stdout'"),
         ("wrong_ball", "Cell 1", "pictures differ: the colours around (96, 112) differ by 170 levels"),
+        ("moved_ball", "Cell 1", "levels of 255, more than 24"),
         ("wrong_tint", "Cell 1", "levels of 255 on average, more than 2"),
         ("no_picture", "Cell 1", "Missing output fields"),
         ("raises", "Cell 0", "ZeroDivisionError"),

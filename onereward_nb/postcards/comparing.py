@@ -11,7 +11,7 @@ EDGE = 4.0  # grey levels between neighbours: a sky or a lawn that changes slowl
 FEW_EDGES = 0.05  # grey levels a pixel beyond EDGE: a region with less has no edges
 FAINT = 2.0  # grey levels: a grain that is hardly seen
 UNSEEN = (
-    0.6  # a loss of sharpness up to this ratio is not seen: 19 of 20 truths keep more in the VAE's round trip
+    0.6  # less sharpness is not seen down to this ratio: 19 of 20 truths keep more in the VAE's round trip
 )
 
 
@@ -65,9 +65,7 @@ def crispness(pixels, target, region):
     if not region.any():
         return 1.0
     sharp, as_sharp = sharpness(pixels, region), sharpness(target, region)
-    if (
-        as_sharp is None and sharp is not None
-    ):  # nothing to compare with there: the rest of the picture will do
+    if as_sharp is None and sharp is not None:  # then the whole of the target has to do
         as_sharp = sharpness(target, np.ones_like(region))
     likeness = 1.0 if as_sharp is None else ratio(sharp or 0.0, as_sharp)
     calm = ratio(grain(pixels, region) + FAINT, grain(target, region) + FAINT)
