@@ -10,9 +10,7 @@ RING = 3  # pixels: how far into the mask a seam shows
 EDGE = 4.0  # grey levels between neighbours: a sky or a lawn that changes slowly differs less
 FEW_EDGES = 0.05  # grey levels a pixel beyond EDGE: a region with less has no edges
 FAINT = 2.0  # grey levels: a grain that is hardly seen
-UNSEEN = (
-    0.6  # less sharpness is not seen down to this ratio: 19 of 20 truths keep more in the VAE's round trip
-)
+UNSEEN = 0.6  # the ratio of sharpness down to which no loss is seen: 19 of 20 truths lose less in the VAE
 
 
 def alike(pixels, target, region, others=(), tolerance=NEAR):
