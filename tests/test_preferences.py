@@ -102,6 +102,11 @@ def test_parts_share_the_items_among_the_tasks(count):
     assert max(by_task.values()) - min(by_task.values()) <= -(-count // 1000)
 
 
+def test_parts_of_some_tasks_only():
+    made = preferences.parts(900, tasks=["extend", "text"])
+    assert [(task, len(seeds)) for task, seeds in made] == [("extend", 150), ("text", 150)] * 3
+
+
 def test_more_items_keep_the_parts_that_there_are():
     few, many = dict(enumerate(preferences.parts(50))), dict(enumerate(preferences.parts(3000)))
     for number, (task, seeds) in few.items():

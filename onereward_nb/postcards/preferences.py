@@ -182,13 +182,13 @@ def shipped_items():
     return sorted(items, key=lambda item: item.seed)
 
 
-def parts(items, first_seed=FIRST_SEED):
+def parts(items, first_seed=FIRST_SEED, tasks=TASKS):
     """Tasks and seeds of the files to make: as many items of each task, at most PART in a file.
 
     More items later keep the files that there are: each begins at a seed of its own.
     """
-    rounds = -(-items // (PART * len(TASKS)))
-    number = rounds * len(TASKS)
+    rounds = -(-items // (PART * len(tasks)))
+    number = rounds * len(tasks)
     end = first_seed + number * PART
     if first_seed < HELD_OUT < end:
         raise ValueError(
@@ -198,7 +198,7 @@ def parts(items, first_seed=FIRST_SEED):
     shares = [items // number + (place < items % number) for place in range(number)]
     return [
         (task, range(start, start + share))
-        for start, task, share in zip(range(first_seed, end, PART), cycle(TASKS), shares, strict=False)
+        for start, task, share in zip(range(first_seed, end, PART), cycle(tasks), shares, strict=False)
         if share
     ]
 
@@ -224,6 +224,7 @@ def main():
     )
     parser.add_argument("--model", default="postcard-fill", help="the pipeline whose candidates to judge")
     parser.add_argument("--items", type=int, default=2000, help="edits, with four candidates each")
+    parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS), help="edits of these only")
     parser.add_argument("--first-seed", type=int, default=FIRST_SEED)
     parser.add_argument(
         "--workers", type=int, help="processes that draw and judge; by default one for each core but one"
@@ -234,7 +235,7 @@ def main():
     state = PartialState(cpu=args.device == "cpu")
     pipe = load_pipeline(args.model, device=args.device or str(state.device))
     pipe.set_progress_bar_config(disable=True)
-    with state.split_between_processes(parts(args.items, args.first_seed)) as mine:
+    with state.split_between_processes(parts(args.items, args.first_seed, args.tasks)) as mine:
         complete(pipe, args.out, mine, args.workers)
 
 
