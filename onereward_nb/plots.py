@@ -6,6 +6,7 @@ there is one small PNG of at most 256 colours, with alternative text.
 
 import io
 from contextlib import contextmanager
+from math import ceil
 
 import matplotlib
 import numpy as np
@@ -247,7 +248,16 @@ def stacked(series, x, marks=None, title=None, alt=None):
                 axes.barh(names.index(name), value, 0.72, ends[name], color=colour, label=label)
                 ends[name] += value
         for at, end in enumerate(ends.values()):
-            axes.annotate(f"{end:.1f}", (end, at), (4, 0), textcoords="offset points", va="center", size=9)
+            axes.annotate(
+                f"{end:.1f}",
+                (end, at),
+                (4, 0),
+                textcoords="offset points",
+                va="center",
+                size=9,
+                zorder=4,  # over the line of a mark that is near
+                bbox={"facecolor": "white", "linewidth": 0, "pad": 1},
+            )
         for label, value in (marks or {}).items():
             axes.axvline(value, color=INK, ls="--", lw=1, zorder=3)
             axes.annotate(label, (value, -0.6), (3, 0), textcoords="offset points", va="bottom", size=9)
@@ -331,8 +341,9 @@ def _axes(title, grid_axis="both", projection=None, panels=None, size=(6.4, 4)):
 
 
 def _legend(figure, by_label, **style):
-    """A legend under the axes, in four columns if the figure's width has room for them, else in two or one."""
-    for columns in (4, 2, 1):
+    """A legend under the axes, in as few rows as the figure's width allows, and as even ones."""
+    for lines in range(1, len(by_label) + 1):
+        columns = ceil(len(by_label) / lines)
         legend = figure.legend(by_label.values(), by_label, loc="outside lower left", ncols=columns, **style)
         if columns == 1 or legend.get_window_extent().width <= figure.bbox.width - 2 * GAP:
             return
