@@ -4,7 +4,7 @@
     environment.setup()
 
 Stored outputs must be the same whoever makes them. So while notebooks are run to store or compare their
-outputs, the kernel has the environment variables of `FROZEN`: fixed threads, no GPU, no network, no progress
+outputs, the kernel has the environment variables of `FROZEN`: one thread, no GPU, no network, no progress
 bars, and no machine named.
 """
 
@@ -22,8 +22,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 FROZEN = {
     "ONEREWARD_NB_FROZEN": "1",
-    "OMP_NUM_THREADS": "2",  # sums over more threads round differently
-    "OMP_WAIT_POLICY": "PASSIVE",  # threads that wait leave the core to another notebook's
+    "OMP_NUM_THREADS": "1",  # sums over more round differently, and notebooks that run side by side hinder each other
     "PYTHONHASHSEED": "0",
     "CUDA_VISIBLE_DEVICES": "",  # what is stored has to come out the same on a laptop
     "HF_HUB_OFFLINE": "1",
@@ -54,10 +53,7 @@ def setup(seed=0):
     from onereward_nb import doctor
 
     if frozen():
-        print(
-            f"Machine: outputs stored on a CPU with {FROZEN['OMP_NUM_THREADS']} threads; "
-            "run this cell to see your own machine here."
-        )
+        print("Machine: outputs stored on one core of a CPU; run this cell to see your own machine here.")
     else:
         print(f"Machine: {machine()}.")
     print(f"Models:  {doctor.models_in_words()}")

@@ -35,7 +35,7 @@ def test_setup_says_the_same_on_every_machine_while_outputs_are_stored(monkeypat
     monkeypatch.setattr(environment, "machine", lambda: pytest.fail("looked at the machine"))
     environment.setup()
     machine, models = capsys.readouterr().out.splitlines()
-    assert machine.startswith("Machine: outputs stored on a CPU with 2 threads")
+    assert machine.startswith("Machine: outputs stored on one core of a CPU")
     assert models.startswith("Models:")
 
 
