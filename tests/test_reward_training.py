@@ -19,7 +19,7 @@ from onereward_nb.postcards.preferences import Item
 from onereward_nb.postcards.scenes import KINDS
 from onereward_nb.postcards.text import make_chat_tokenizer
 from onereward_nb.postcards.train import describe, judging, reward
-from onereward_nb.postcards.train.pairs import Pairs
+from onereward_nb.postcards.train.pairs import SHIFT, TINT, Pairs, altered
 from onereward_nb.tasks import TASKS
 
 TOKENIZER = make_chat_tokenizer()
@@ -220,20 +220,22 @@ def test_a_step_along_the_gradient_favours_the_winners():
 def test_pairs_are_altered_alike():
     torch.manual_seed(4)
     pictures = torch.randint(0, 256, (50, 32, 32, 3), dtype=torch.uint8)
-    one, other = reward.altered(pictures, pictures.clone())
+    mirrored = torch.arange(50) % 2 == 0
+    one, other = altered(pictures, pictures.clone(), mirrored)
     assert torch.equal(one, other) and one.shape == (50, 3, 32, 32)
     plain = judging.as_pixels(pictures)
+    plain[mirrored] = plain[mirrored].flip(3)
     found = set()
     for before, after in zip(plain, one, strict=True):
         fits = []
-        for down in range(-reward.SHIFT, reward.SHIFT + 1):
-            for right in range(-reward.SHIFT, reward.SHIFT + 1):
+        for down in range(-SHIFT, SHIFT + 1):
+            for right in range(-SHIFT, SHIFT + 1):
                 rows, columns = ((torch.arange(32) + by).clamp(0, 31) for by in (down, right))
                 tint = after / before[:, rows][:, :, columns].clamp(min=1e-9)
                 inside = (before[:, rows][:, :, columns] > 0.05) & (after < 1)
                 spread = max(tint[c][inside[c]].std() for c in range(3))
                 if spread < 1e-3:
-                    assert all(abs(tint[c][inside[c]].mean() - 1) <= reward.TINT + 1e-3 for c in range(3))
+                    assert all(abs(tint[c][inside[c]].mean() - 1) <= TINT + 1e-3 for c in range(3))
                     fits.append((down, right))
         assert len(fits) == 1
         found.update(fits)
@@ -317,6 +319,19 @@ def test_drawn_pairs_cover_the_cells_by_their_weights(items):
     share = (tails[:, : len(removal)] == removal).all(dim=1).float().mean().item()
     weights = {task.name: len(task.dimensions) ** 0.5 for task in TASKS.values()}
     assert share == pytest.approx(1 / sum(weights.values()), abs=0.01)
+
+
+def test_half_of_the_pairs_are_mirrored_but_no_word_is(items):
+    torch.manual_seed(6)
+    some, _ = Pairs.load(items[0], "cpu")
+    ramp = torch.arange(12, dtype=torch.uint8)[None, :, None].expand(12, 12, 3)  # brighter to the right
+    some.pictures = ramp.expand(len(some.pictures), 12, 12, 3)
+    winners, losers, *_ = some.draw(4000)
+    left, right = ((each[..., 0] > each[..., -1]).all(dim=(1, 2)) for each in (winners, losers))
+    assert torch.equal(left, right)
+    weights = {task.name: len(task.dimensions) ** 0.5 for task in TASKS.values()}
+    words = weights["text"] / sum(weights.values())
+    assert left.float().mean().item() == pytest.approx((1 - words) / 2, abs=0.03)
 
 
 def test_a_judge_of_one_task_sees_that_task_only(items):

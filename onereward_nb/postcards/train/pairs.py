@@ -11,9 +11,11 @@ from ...evaluation import HELD_OUT
 from ...queries import query
 from ...tasks import TASKS
 from ..preferences import MARGIN, load_notes
-from .judging import tokenize
+from .judging import as_pixels, tokenize
 
 UNSEEN = 0.02  # the share of items that is not trained on, to look at
+SHIFT = 4  # pixels: how far both pictures of a pair are moved together
+TINT = 0.1  # how much their channels are brightened or darkened together
 
 
 class Pairs:
@@ -37,15 +39,19 @@ class Pairs:
             torch.tensor(each, device=device)
             for each in zip(*((cell.start, cell.stop - cell.start) for cell in cells.values()), strict=True)
         )
+        # only a word can't be judged in a mirror
+        self.mirrors = torch.tensor([task != "text" for task, _ in cells], device=device)
 
     def __len__(self):
         return len(self.winners)
 
     def draw(self, count):
-        """Some pairs at random, as take() returns them."""
+        """Some pairs at random, altered: as take() returns them, but pictures (n, 3, 128, 128) from 0 to 1."""
         cell = torch.multinomial(self.weights, count, replacement=True)
         place = torch.rand(count, device=self.starts.device, dtype=torch.float64) * self.counts[cell]
-        return self.take(self.starts[cell] + place.long())
+        winners, losers, tails, ends = self.take(self.starts[cell] + place.long())
+        mirrored = self.mirrors[cell] & (torch.rand(count, device=self.starts.device) < 0.5)
+        return *altered(winners, losers, mirrored), tails, ends
 
     def take(self, chosen):
         """Pictures of winners and losers, uint8 (n, 128, 128, 3), the questions (n, length) and their ends (n,)."""
@@ -119,3 +125,20 @@ def listed(items, chosen, noise, rng):
             if len(winners) > start:
                 cells[task.name, dimension] = slice(start, len(winners))
     return winners, losers, question, list(questions), cells
+
+
+def altered(winners, losers, mirrored):
+    """Pairs moved, tinted and some mirrored, both pictures of a pair alike: which one is better stays as it was.
+
+    uint8 (n, height, width, 3) to float (n, 3, height, width) from 0 to 1. mirrored: bool (n,), which of the pairs.
+    """
+    count, side, device = len(winners), winners.shape[1], winners.device
+    shift = torch.randint(-SHIFT, SHIFT + 1, (2, count, 1), device=device)
+    rows, columns = (torch.arange(side, device=device) + shift).clamp(0, side - 1)
+    columns = torch.where(mirrored[:, None], side - 1 - columns, columns)
+    which = torch.arange(count, device=device)[:, None, None]
+    tint = 1 + TINT * (2 * torch.rand(count, 3, 1, 1, device=device) - 1)
+    return [
+        (as_pixels(pictures[which, rows[:, :, None], columns[:, None]]) * tint).clamp(0, 1)
+        for pictures in (winners, losers)
+    ]

@@ -24,9 +24,6 @@ from .judging import Viewer, as_pixels, network, save_network
 from .pairs import Pairs
 from .run import Run, adamw, arguments
 
-SHIFT = 4  # pixels: how far both pictures of a pair are moved together
-TINT = 0.1  # how much their channels are brightened or darkened together
-
 
 class PreferenceLoss(Viewer):
     """The network, and how little it prefers the winners."""
@@ -52,22 +49,6 @@ class PreferenceLoss(Viewer):
         last = hidden.gather(1, ends.repeat(2)[:, None, None].expand(-1, 1, hidden.shape[2]))[:, 0]
         yes, no = self.model.lm_head(last)[:, list(self.yes_no)].float().unbind(dim=1)
         return yes - no
-
-
-def altered(winners, losers):
-    """Pairs moved and tinted, both pictures of a pair alike: which one is better stays as it was.
-
-    uint8 (n, height, width, 3) to float (n, 3, height, width) from 0 to 1.
-    """
-    count, side, device = len(winners), winners.shape[1], winners.device
-    shift = torch.randint(-SHIFT, SHIFT + 1, (2, count, 1), device=device)
-    rows, columns = (torch.arange(side, device=device) + shift).clamp(0, side - 1)
-    which = torch.arange(count, device=device)[:, None, None]
-    tint = 1 + TINT * (2 * torch.rand(count, 3, 1, 1, device=device) - 1)
-    return [
-        (as_pixels(pictures[which, rows[:, :, None], columns[:, None]]) * tint).clamp(0, 1)
-        for pictures in (winners, losers)
-    ]
 
 
 @torch.inference_mode()
@@ -136,9 +117,8 @@ def main():
     run.compile(model)
     run.prepare(model, adamw(model, args.lr), partial(sample, model, unseen))
     while run.share < 1:
-        winners, losers, tails, ends = pairs.draw(args.batch)
         with run.accelerator.autocast():
-            loss = run.model(*altered(winners, losers), tails, ends)
+            loss = run.model(*pairs.draw(args.batch))
         run.optimize(loss)
     model = run.finish().eval()
     if run.accelerator.is_main_process:
