@@ -366,6 +366,28 @@ def test_accuracy_counts_both_orders(items):
         assert figures[task][dimension] == pytest.approx(brighter.float().mean().item(), abs=1e-3)
 
 
+class HalfBlindJudge(nn.Module):
+    """Two weights: for what counts, and for a noise that has nothing to do with it."""
+
+    def __init__(self, noise):
+        super().__init__()
+        self.weight = nn.Parameter(torch.tensor([1.0, noise]))
+        generator = torch.Generator().manual_seed(3)
+        self.seen = torch.stack(
+            [1 + torch.randn(4000, generator=generator), torch.randn(4000, generator=generator)]
+        )
+
+
+@pytest.mark.parametrize(("began", "became", "share"), [(3.0, -2.0, 0.4), (-1.0, 4.0, 0.8), (5.0, 0.0, 0.0)])
+def test_a_blend_takes_the_shares_that_judge_unseen_pairs_best(began, became, share, monkeypatch):
+    monkeypatch.setattr(
+        reward, "margins_by_cell", lambda model, pairs: {("fill", "structure"): model.weight @ model.seen}
+    )
+    model, start = HalfBlindJudge(became), list(HalfBlindJudge(began).parameters())
+    assert reward.blend(model, start, None) == share
+    assert model.weight[1].item() == pytest.approx(share * began + (1 - share) * became, abs=1e-6)
+
+
 def test_a_temperature_makes_a_judge_as_sure_as_it_is_right():
     torch.manual_seed(0)
     honest = 2 * torch.randn(20_000, dtype=torch.float64)
@@ -412,7 +434,11 @@ def test_a_network_learns_to_look_and_then_to_judge(items, tmp_path):
     )
     assert "reward model written" in said and "pairs to learn from" in said
     unseen = json.loads((tmp_path / "reward" / "unseen.json").read_text())
-    assert list(unseen["accuracy"]) == ["removal"] and 0.5 <= unseen["temperature"] <= 5.01
+    assert (
+        unseen["start"] in reward.SHARES
+        and list(unseen["accuracy"]) == ["removal"]
+        and 0.5 <= unseen["temperature"] <= 5.01
+    )
     for name in ("describe", "reward"):
         assert list((tmp_path / name).glob("sample-*.png"))
     before, after = (

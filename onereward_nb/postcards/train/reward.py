@@ -3,7 +3,8 @@ python -m onereward_nb.postcards.train reward --preferences runs/preferences \
     --start-from runs/describe/postcard-reward --out runs/reward
 
 The paper's loss in both orders: L = -1/2 E[log P(yes | winner, loser) + log P(no | loser, winner)].
-At the end its logits are divided by a temperature, so that it is as sure as it is right on pairs it was not trained on.
+At the end its weights are blended with those that it began with, and its logits divided by a temperature: both as it
+does best on pairs that it was not trained on.
 --task trains a judge of one task only, for comparison. Source: Gong et al., OneReward, arXiv 2508.21066, section 4.2.
 """
 
@@ -23,6 +24,8 @@ from ..text import make_chat_tokenizer
 from .judging import Viewer, as_pixels, network, save_network
 from .pairs import Pairs
 from .run import Run, adamw, arguments
+
+SHARES = (0.0, 0.2, 0.4, 0.6, 0.8)  # of the start in a blend
 
 
 class PreferenceLoss(Viewer):
@@ -84,6 +87,31 @@ def temperature(margins):
 
 
 @torch.no_grad()
+def blend(model, start, pairs):
+    """Give a model the mean of its weights and those it began with, in the shares that judge unseen pairs best.
+
+    A network that has learned from new pairs has also lost something; the mean of both knows more than either.
+    start: weights in the order of model.parameters(). Returns the share of the start. Source: Wortsman et al., Robust
+    fine-tuning of zero-shot models, arXiv 2109.01903.
+    """
+    trained = [weight.detach().clone() for weight in model.parameters()]
+
+    def take(share):
+        for weight, new, old in zip(model.parameters(), trained, start, strict=True):
+            weight.copy_(torch.lerp(new, old, share))
+
+    def loss(share):
+        take(share)
+        margins = margins_by_cell(model, pairs)
+        by = temperature(margins)
+        return torch.stack([F.softplus(-some / by).mean() for some in margins.values()]).mean().item()
+
+    best = min(SHARES, key=loss)
+    take(best)
+    return best
+
+
+@torch.no_grad()
 def cool(model, by):
     """Divide a network's logits by a temperature: they are linear in the weights of its last norm."""
     model.model.language_model.norm.weight /= by
@@ -114,6 +142,7 @@ def main():
     pairs, unseen = Pairs.load(args.preferences, run.device, args.task, args.noise, args.seed)
     run.accelerator.print(f"{len(pairs)} pairs to learn from, {len(unseen)} to look at")
     model = PreferenceLoss(network(args.start_from)).to(run.device)
+    start = [weight.detach().clone() for weight in model.parameters()]
     run.compile(model)
     run.prepare(model, adamw(model, args.lr), partial(sample, model, unseen))
     while run.share < 1:
@@ -122,8 +151,9 @@ def main():
         run.optimize(loss)
     model = run.finish().eval()
     if run.accelerator.is_main_process:
+        share = blend(model, start, unseen)
         margins = margins_by_cell(model, unseen)
-        figures = {"accuracy": accuracies(margins), "temperature": temperature(margins)}
+        figures = {"start": share, "accuracy": accuracies(margins), "temperature": temperature(margins)}
         write_json(args.out / "unseen.json", figures)
         print(json.dumps(figures))
         cool(model.model, figures["temperature"])
