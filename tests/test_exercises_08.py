@@ -135,6 +135,16 @@ def test_the_solution_fits_any_table(capsys):
     assert capsys.readouterr().out.count("Right: the scores fit") == 2
 
 
+def fails_on_the_second_table():
+    tables = []
+
+    def strengths(wins):
+        tables.append(wins)
+        return mean_logit(wins) * (1 if len(tables) % 2 else np.nan)
+
+    return strengths
+
+
 def mean_logit(wins):
     return np.log(wins / (1 - wins)).mean(axis=1)
 
@@ -150,6 +160,7 @@ def mean_logit(wins):
         (lambda wins: wins, "it must return 6 numbers"),
         (lambda wins: 0.0, "it must return 6 numbers"),
         (lambda wins: np.full(6, np.nan), "it must return 6 numbers"),
+        (fails_on_the_second_table(), "contradicts itself, it must return 6 numbers as well"),
     ],
 )
 def test_scores_that_fit_badly(wrong, words, capsys):

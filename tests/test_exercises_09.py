@@ -95,11 +95,15 @@ def test_the_solution_lists_the_steps_of_the_settings(capsys):
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
-        (lambda steps, t1, t2: list(range(steps)), "step 0 is none: the range is steps 6 to 9"),
-        (lambda steps, t1, t2: list(range(round(t1 * steps), round(t2 * steps) + 1)), "step 10 is none"),
+        (lambda steps, t1, t2: list(range(steps)), "step 0 is not among them: the range is steps 6 to 9"),
+        (
+            lambda steps, t1, t2: list(range(round(t1 * steps), round(t2 * steps) + 1)),
+            "step 10 is not among them",
+        ),
         (lambda steps, t1, t2: list(range(round(t1 * steps) + 1, round(t2 * steps))), "step 6 is missing"),
         (lambda steps, t1, t2: list(range(round(t1 * steps), round(t2 * steps)))[::-1], "in order"),
         (lambda steps, t1, t2: [], "step 6 is missing"),
+        (lambda steps, t1, t2: None, "it returns None: return a list of numbers"),
     ],
 )
 def test_steps_that_err(wrong, words, capsys):

@@ -48,7 +48,7 @@ def check_holm(stand):
         [0.2, 0.001, 0.026],
         [0.5, 0.9],
     ]
-    cases += [list(np.round(rng.random(6) ** 4, 4)) for _ in range(30)]
+    cases += [np.round(rng.random(6) ** 4, 4).tolist() for _ in range(30)]
     for values in cases:
         claims = dict(zip("abcdef", values, strict=False))
         answer = stand(dict(claims))

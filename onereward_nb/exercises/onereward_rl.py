@@ -50,13 +50,17 @@ def check_average(half_life):
 def check_steps(gradient_steps):
     """Does a function list the steps between two shares of the schedule, the second left out?"""
     for steps, t1, t2 in ((10, 0.6, 1.0), (6, 0.5, 1.0), (28, 0.25, 0.75), (8, 0.0, 0.5)):
-        answer, right = list(gradient_steps(steps, t1, t2)), list(range(round(t1 * steps), round(t2 * steps)))
+        answer, right = gradient_steps(steps, t1, t2), list(range(round(t1 * steps), round(t2 * steps)))
         where = f"of {steps} steps from {t1:g} to {t2:g}"
+        if not isinstance(answer, (list, tuple, range)):
+            return verdict(False, f"{where} it returns {answer!r}: return a list of numbers")
+        answer = list(answer)
         if answer == right:
             continue
         if extra := sorted(set(answer) - set(right)):
             return verdict(
-                False, f"{where} step {extra[0]} is none: the range is steps {right[0]} to {right[-1]}"
+                False,
+                f"{where} step {extra[0]} is not among them: the range is steps {right[0]} to {right[-1]}",
             )
         if lacking := sorted(set(right) - set(answer)):
             return verdict(False, f"{where} step {lacking[0]} is missing")

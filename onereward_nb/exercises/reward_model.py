@@ -95,6 +95,8 @@ def check_strengths(strengths):
     margins = rng.normal(scale=2, size=(6, 6))
     table = _sigmoid(margins - margins.T)  # every pair on its own, so it contradicts itself
     scores = _as_scores(strengths(table.copy()), 6)
+    if scores is None:
+        return verdict(False, "where the table contradicts itself, it must return 6 numbers as well")
     expected = _sigmoid(scores[:, None] - scores[None, :]).sum(axis=1)
     worst = np.abs(expected - table.sum(axis=1)).argmax()
     if abs(expected[worst] - table.sum(axis=1)[worst]) > CLOSE:

@@ -13,7 +13,7 @@ SKIES = {  # colours from the top of the sky to the horizon
     "night": ((12, 14, 44), (28, 34, 84), (58, 64, 120)),
     "dawn": ((146, 166, 224), (214, 194, 226), (252, 220, 206)),
 }
-GROUNDS = {  # colours of the ground at the horizon and at the viewer's feet, and of the hills
+GROUNDS = {  # colours of the ground at the viewer's feet and at the horizon, and of the hills
     "grass": ((112, 184, 92), (66, 138, 62), (70, 142, 88)),
     "sand": ((236, 212, 150), (206, 170, 104), (190, 160, 116)),
     "snow": ((246, 249, 253), (206, 216, 232), (178, 192, 214)),
@@ -93,8 +93,8 @@ def hill_line(scene, row):
 
 
 def draw_hills(pen, scene):
-    """Far hills in the haze, then the ground, brighter where it is far."""
-    near, far = (np.array(colour) for colour in GROUNDS[scene.ground][1::-1])
+    """Far hills in the haze, then the ground, brighter where it is near."""
+    near, far = (np.array(colour) for colour in GROUNDS[scene.ground][:2])
     haze = np.array(SKIES[scene.light][2]) / np.array(TINTS[scene.light])
     hills = 0.72 * np.array(GROUNDS[scene.ground][2]) + 0.28 * np.clip(haze, 0, 255)
     pen.polygon([(0, 1), *zip(*hill_line(scene, 0), strict=True), (1, 1)], pen.lit(hills))
@@ -102,7 +102,7 @@ def draw_hills(pen, scene):
     bands = 28
     for band in range(bands):
         share = band / (bands - 1)
-        colour = pen.lit(near + (far - near) * share)
+        colour = pen.lit(far + (near - far) * share)
         top = scene.horizon + 0.028 + (1 - scene.horizon) * (band / bands)
         pen.polygon([(0, 1), *(outline if band == 0 else ((0, top), (1, top))), (1, 1)], colour)
 
