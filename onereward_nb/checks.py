@@ -17,6 +17,8 @@ def number(name, value, above=-math.inf, at_least=-math.inf, at_most=math.inf):
             for word, limit in (("above", above), ("at least", at_least), ("at most", at_most))
             if math.isfinite(limit)
         ]
+        if not math.isfinite(value):
+            limits.append("finite")
         raise ValueError(f"{name} must be {' and '.join(limits)}, got {value!r}.")
 
 
@@ -152,11 +154,11 @@ def steps(num_inference_steps, sigmas, strength):
     number("strength", strength, above=0, at_most=1)
     if sigmas is not None:
         falling = all(high > low for high, low in pairwise(sigmas))
-        if not len(sigmas) or not falling or sigmas[0] > 1 or sigmas[-1] <= 0:
+        if not len(sigmas) or not falling or not sigmas[0] <= 1 or not sigmas[-1] > 0:  # NaN is neither
             raise ValueError(f"sigmas must fall from at most 1 to above 0, got {list(sigmas)}.")
     count = num_inference_steps if sigmas is None else len(sigmas)
     if count * strength < 1:
         raise ValueError(
-            f"strength={strength} of {count} steps is less than one step: raise it to {1 / count:.3g} or "
-            "more, or take more steps."
+            f"strength={strength} of {count} steps is less than one step: raise it to "
+            f"{math.ceil(1000 / count) / 1000:g} or more, or take more steps."
         )

@@ -37,8 +37,14 @@ def box_around(mask, zoom):
 
 
 def enlarge(image, mask, zoom):
-    """The part of a picture around a mask, and that part of the mask, both at the picture's size; and its box."""
+    """The part of a picture around a mask, and that part of the mask, both at the picture's size; and its box.
+
+    ValueError for a mask of another size, and as `box_around`.
+    """
     image, mask = upright(image), as_mask(mask)
+    if mask.size != image.size:
+        mine, its = (f"{width}x{height}" for width, height in (mask.size, image.size))
+        raise ValueError(f"The mask is {mine} pixels, the picture {its}: they must match.")
     box = box_around(mask, zoom)
     part = image.resize(image.size, Image.Resampling.LANCZOS, box=box)
     return part, mask.resize(image.size, Image.Resampling.NEAREST, box=box), box

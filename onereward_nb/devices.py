@@ -15,8 +15,11 @@ def named(name=None):
 
 def check_there(device):
     """ModelUnavailable where this machine does not have a device."""
-    missing = {"cuda": not torch.cuda.is_available(), "mps": not torch.backends.mps.is_available()}
-    if missing.get(device.type):
+    count = {
+        "cuda": torch.cuda.device_count() if torch.cuda.is_available() else 0,
+        "mps": int(torch.backends.mps.is_available()),
+    }
+    if (device.index or 0) >= count.get(device.type, 1):
         raise ModelUnavailable(
             f"device is '{device}', and PyTorch finds no such GPU here: leave device out. "
             "`python -m onereward_nb doctor` says what this machine has."

@@ -59,15 +59,14 @@ def setup(seed=0):
     print(f"Models:  {doctor.models_in_words()}")
 
 
-def progress(steps, what, total=None):
+def progress(steps, what):
     """Go through `steps` with a progress bar labelled `what`.
 
-    The bar shows up after two seconds, so that quick work stays quiet, and goes away at the end. `total` is
-    the number of steps where `steps` does not know its length.
+    The bar shows up after two seconds, so that quick work stays quiet, and goes away at the end.
     """
     from tqdm.auto import tqdm
 
-    return tqdm(steps, desc=what, total=total, delay=2, leave=False, disable=frozen())
+    return tqdm(steps, desc=what, delay=2, leave=False, disable=frozen())
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,8 @@ def as_mask(mask):
     """
     if isinstance(mask, (str, Path, Image.Image)):
         mask = _opened(mask)
+        if mask.mode.startswith(("L", "I")):
+            _not_of_ones(np.asarray(mask))
         if mask.mode == "L":  # as all masks made here are
             return mask.point(lambda value: 255 if value >= 128 else 0)
         painted = _from_pil(mask, over_white=False).mean(axis=2) >= 0.5
@@ -61,11 +63,7 @@ def as_mask(mask):
             )
     else:
         array = _as_numpy(mask, "mask")
-        if array.dtype.kind in "ui" and array.size and array.max() == 1:
-            raise ValueError(
-                f"This mask holds 0 and 1 as {array.dtype}, where white is 255 and 1 is nearly black: "
-                "pass mask.astype(bool), or mask.bool() for a tensor."
-            )
+        _not_of_ones(array)
         array = _unit_range(array)
         if array.ndim == 3 and array.shape[2] in (1, 3):
             array = array.mean(axis=2)
@@ -103,7 +101,7 @@ def picture_and_mask(images, masks, size=None):
         _check_mask(mask, (width, height))
     if size is not None and size != (width, height):
         arrays = [_resized(array, size) for array in arrays]
-        drawn = [as_mask(mask.resize(size, Image.LANCZOS)) for mask in drawn]
+        drawn = [_smaller(mask, size) for mask in drawn]
     return np.stack(arrays), np.stack([np.asarray(mask) > 0 for mask in drawn]).astype(np.float32)
 
 
@@ -128,6 +126,25 @@ def _check_mask(mask, size):
         )
 
 
+def _not_of_ones(array):
+    if array.dtype.kind in "ui" and array.size and array.max() == 1:
+        raise ValueError(
+            f"This mask holds 0 and 1 as {array.dtype}, where white is 255 and 1 is nearly black: "
+            "pass mask.astype(bool) for an array, mask.bool() for a tensor, np.asarray(mask) > 0 for a picture."
+        )
+
+
+def _smaller(mask, size):
+    """A mask at the size to work at. ValueError if so little is masked that nothing of it is left there."""
+    resized = as_mask(mask.resize(size, Image.LANCZOS))
+    if resized.getbbox() is None:
+        raise ValueError(
+            f"The mask is too small for {size[0]}x{size[1]} pixels: nothing of it is left at that size. "
+            "Grow it with onereward_nb.masks.grow(mask, pixels), or work at a larger height and width."
+        )
+    return resized
+
+
 def _listed(images, name, single_ndim):
     """One picture, several, or a batch: always as a list."""
     if images is None:
@@ -149,6 +166,10 @@ def _opened(source):
         return ImageOps.exif_transpose(image)
     except FileNotFoundError:
         raise FileNotFoundError(f"There is no picture at {str(source)!r}: check the path.") from None
+    except IsADirectoryError:
+        raise IsADirectoryError(f"{str(source)!r} is a folder: give the path of a picture in it.") from None
+    except PermissionError:
+        raise PermissionError(f"{str(source)!r} may not be read: change its permissions.") from None
     except UnidentifiedImageError:
         raise ValueError(
             f"{str(source)!r} is not a picture that Pillow can read: try a PNG or JPEG file."

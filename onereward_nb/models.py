@@ -253,6 +253,11 @@ def _machine_with_gpu(model, device):
         machine = environment.machine()
         return machine, machine.gpus[place]
     room = f" with at least {model.gpu_gb} GB" if model.gpu_gb else ""
+    if torch.cuda.is_available():
+        raise ModelUnavailable(
+            f"{model.name!r} needs an NVIDIA GPU{room}, and device is '{device}': leave it out, or name one of the "
+            f"{torch.cuda.device_count()} that are here, from 'cuda:0' on."
+        )
     raise ModelUnavailable(
         f"{model.name!r} needs an NVIDIA GPU{room}, and there is none here. "
         f"Use {model.small!r}, which does the same at a small size, or a machine with a GPU."

@@ -24,9 +24,15 @@ def extend_right(pipe, pictures, prompts, px, seeds, **overrides):
         A list of PIL images. What was there stays as it is.
 
     Raises:
-        ValueError if the window has no room for px, or a picture does not fill the rest of it.
+        ValueError for no picture, for pictures of different heights, if the window has no room for px, or a picture
+        does not fill the rest of it.
     """
-    side = pictures[0].height
+    heights = {picture.height for picture in pictures}
+    if len(heights) != 1:
+        raise ValueError(
+            f"pictures have the heights {sorted(heights)}: give at least one, all of one height, the window's side."
+        )
+    (side,) = heights
     known = side - px
     if not 0 < px < side or any(picture.width < known for picture in pictures):
         raise ValueError(

@@ -82,13 +82,13 @@ def answers(tokenizer):
     return ids[0][0], ids[1][0]
 
 
-def padded(tails, filler=0):
+def padded(tails):
     """Tails of different length as one int64 tensor (n, longest), filled up at the end, and the place of each last token.
 
     What fills up comes after the last token, which looks back only: it changes nothing.
     """
     lengths = torch.tensor([len(tail) for tail in tails])
-    filled = torch.nn.utils.rnn.pad_sequence(tails, batch_first=True, padding_value=filler)
+    filled = torch.nn.utils.rnn.pad_sequence(tails, batch_first=True)
     return filled, lengths - 1
 
 

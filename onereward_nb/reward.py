@@ -123,9 +123,12 @@ class RewardModel:
         prompt: one for all, or a list. both_orders: the mean of P(Yes | a, b) and 1 - P(Yes | b, a), in which a
         liking for the first place cancels.
 
-        Returns a float, or a list of floats. ValueError for lists of different length, and as `queries.query`.
+        Returns a float, or a list of floats. TypeError for a list and a picture, ValueError for lists of different
+        length, and as `queries.query`.
         """
         several = isinstance(a, (list, tuple))
+        if several != isinstance(b, (list, tuple)):
+            raise TypeError("a and b are a picture and a list of pictures: give two pictures, or two lists.")
         firsts, seconds = (a, b) if several else ([a], [b])
         if len(firsts) != len(seconds):
             raise ValueError(f"{len(firsts)} pictures against {len(seconds)}: give each its opponent")

@@ -79,10 +79,13 @@ TASKS = Catalogue(
 )
 
 
+QUOTES = "“”„«»"  # what stands for a plain quotation mark
+
+
 def quoted(words):
     """A prompt for writing: HI becomes the words "HI"; one that has quotation marks stays as it is."""
-    for curly in "“”„":
-        words = words.replace(curly, '"')
+    for mark in QUOTES:
+        words = words.replace(mark, '"')
     return words if '"' in words else f'the words "{words}"'
 
 

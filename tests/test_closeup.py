@@ -72,3 +72,8 @@ def test_what_was_not_edited_comes_back_nearly_as_it_was(picture):
 def test_what_cannot_be_enlarged_is_refused_in_words(mask, zoom, words):
     with pytest.raises(ValueError, match=words):
         closeup.box_around(mask, zoom)
+
+
+def test_a_mask_of_another_size_is_refused():
+    with pytest.raises(ValueError, match="mask is 64x48 pixels, the picture 128x128: they must match"):
+        closeup.enlarge(Image.new("RGB", (128, 128)), masks.box((64, 48), 10, 10, 30, 30), 2)

@@ -157,6 +157,13 @@ def nan_picture():
         (random_picture(), np.zeros((32, 48, 2), np.uint8)[None], ValueError, "one channel"),
         (random_picture(), np.eye(32, 48, dtype=np.uint8), ValueError, r"0 and 1 as uint8.*astype\(bool\)"),
         (random_picture(), torch.eye(32, 48, dtype=torch.long), ValueError, r"0 and 1 as int64.*mask\.bool"),
+        (
+            random_picture(),
+            Image.fromarray(np.eye(32, 48, dtype=np.uint8)),
+            ValueError,
+            r"asarray\(mask\) > 0",
+        ),
+        (random_picture(), Image.fromarray(np.eye(32, 48, dtype=np.int32)), ValueError, "0 and 1 as int32"),
         ([], random_mask(), ValueError, "empty list"),
         (None, random_mask(), TypeError, "image is missing"),
         ("no/such.png", random_mask(), FileNotFoundError, "no picture at 'no/such.png'"),
@@ -171,6 +178,18 @@ def test_file_that_is_no_picture(tmp_path):
     (tmp_path / "notes.png").write_text("not a picture")
     with pytest.raises(ValueError, match=r"notes.png' is not a picture"):
         as_array(tmp_path / "notes.png")
+
+
+def test_a_folder_is_no_picture(tmp_path):
+    with pytest.raises(IsADirectoryError, match="is a folder: give the path of a picture in it"):
+        as_array(tmp_path)
+
+
+def test_a_mask_that_the_size_to_work_at_swallows_is_refused():
+    mask = Image.new("L", (256, 256))
+    mask.putpixel((100, 70), 255)
+    with pytest.raises(ValueError, match=r"too small for 64x64 pixels.*Grow it"):
+        picture_and_mask(random_picture(256, 256), mask, (64, 64))
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG"])

@@ -1,5 +1,6 @@
 """The pipeline against diffusers' own, against a loop written by hand, and against bad input."""
 
+import re
 from itertools import pairwise
 
 import numpy as np
@@ -8,7 +9,7 @@ import torch
 from PIL import Image
 from tiny import quiet, random_mask, random_picture
 
-from onereward_nb import FluxFillCFGPipeline
+from onereward_nb import FluxFillCFGPipeline, checks
 from onereward_nb.stand_in import TINY_PROMPT, components
 
 STEPS = 4
@@ -443,9 +444,10 @@ def test_works_after_an_error_in_the_middle(pipe, monkeypatch):
         ({"strength": 0}, ValueError, "got 0"),
         ({"strength": float("nan")}, ValueError, "got nan"),
         ({"strength": 0.1}, ValueError, "less than one step"),
+        ({"sigmas": [float("nan")]}, ValueError, "must fall"),
         ({"sigmas": [0.2, 0.5]}, ValueError, "must fall"),
         ({"true_cfg_scale": -1}, ValueError, "true_cfg_scale must be at least 0, got -1"),
-        ({"true_cfg_scale": float("inf")}, ValueError, "got inf"),
+        ({"true_cfg_scale": float("inf")}, ValueError, "at least 0 and finite, got inf"),
         ({"true_cfg_scale": "4"}, TypeError, "must be a number, got '4'"),
         ({"guidance_scale": -1.0}, ValueError, "guidance_scale"),
         ({"num_images_per_prompt": 0}, ValueError, "num_images_per_prompt must be at least 1"),
@@ -530,3 +532,12 @@ def test_trained_model_equals_diffusers_and_the_loop_by_hand(postcard):
     np.testing.assert_allclose(batched[0], by_hand, atol=1e-4)
     np.testing.assert_allclose(batched, in_turn, atol=1e-4)
     assert np.abs(batched - ours).max() > 0.01
+
+
+@pytest.mark.parametrize("count", [3, 28, 49, 50])
+def test_the_strength_that_is_advised_is_enough(count):
+    with pytest.raises(ValueError, match="less than one step") as refused:
+        checks.steps(count, None, 0.9 / count)
+    advised = float(re.search(r"raise it to ([\d.]+) or more", str(refused.value))[1])
+    checks.steps(count, None, advised)
+    assert advised < 1.1 / count + 0.001

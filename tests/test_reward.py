@@ -292,6 +292,9 @@ def test_lists_and_tensors_that_do_not_match_are_refused(judge):
     images = pictures(SIZES[0], SIZES[0])
     with pytest.raises(ValueError, match="2 pictures against 1"):
         judge.preference(images, images[:1], **FILL)
+    for one, other in ((images, images[0]), (images[0], images)):
+        with pytest.raises(TypeError, match="give two pictures, or two lists"):
+            judge.preference(one, other, **FILL)
     with pytest.raises(ValueError, match=r"references have the shape \(1, 3, 56, 56\): expected \(2, 3"):
         judge.reward(torch.zeros(2, 3, 56, 56), torch.zeros(1, 3, 56, 56), **FILL)
     with pytest.raises(ValueError, match=r"images have the shape \(2, 56, 56, 3\)"):

@@ -44,6 +44,7 @@ def test_unknown_task_suggests_one():
         ("HI", 'the words "HI"'),
         ('the words "HI"', 'the words "HI"'),
         ("the words “HI”", 'the words "HI"'),
+        ("«HI»", '"HI"'),
         ('the words "A", and below "B"', 'the words "A", and below "B"'),
     ],
 )

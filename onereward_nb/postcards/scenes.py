@@ -202,9 +202,9 @@ def place(rng, scene, kind, colour=None, word=None):
     return None
 
 
-def apart(a, b, gap=0.03):
+def apart(a, b):
     """Whether two things keep their distance, shadows included."""
     (a_left, a_top, a_right, a_bottom), (b_left, b_top, b_right, b_bottom) = a.box, b.box
-    below = 0.04  # room for a shadow
+    gap, below = 0.03, 0.04  # below, there is room for a shadow
     beside = a_right + gap < b_left or b_right + gap < a_left
     return beside or a_bottom + below < b_top or b_bottom + below < a_top

@@ -7,6 +7,7 @@ from tokenizers.models import WordLevel
 from transformers import PreTrainedTokenizerFast
 
 from ..queries import NO, YES, every_query
+from ..tasks import QUOTES
 from .describing import NOTHING, QUESTIONS
 from .scenes import COLOURS, GROUNDS, KINDS, LETTERS
 
@@ -76,7 +77,7 @@ def words_and_letters(tokens):
     vocabulary = {token: i for i, token in enumerate(tokens)}
     tokenizer = Tokenizer(WordLevel(vocabulary, unk_token="<unk>"))
     tokenizer.normalizer = normalizers.Sequence(
-        [normalizers.Replace(Regex("[“”„«»]"), '"')]
+        [normalizers.Replace(Regex(f"[{QUOTES}]"), '"')]
         + [normalizers.Replace(Regex(letter.lower() + INSIDE_QUOTES), letter) for letter in LETTERS]
         + [normalizers.Replace(Regex(letter + OUTSIDE_QUOTES), letter.lower()) for letter in LETTERS]
     )
