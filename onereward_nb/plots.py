@@ -87,7 +87,8 @@ def bars(series, y, title=None, digits=2, alt=None):
     """
     groups = list(dict.fromkeys(group for values in series.values() for group in values))
     width = 0.8 / len(series)
-    with _axes(title, grid_axis="y") as (axes, finish):
+    room = 8 if len(groups) * len(series) > 12 else 6.4  # for the values of many bars
+    with _axes(title, grid_axis="y", size=(room, 4)) as (axes, finish):
         for i, ((label, values), colour) in enumerate(zip(series.items(), COLOURS, strict=False)):
             for group, value in values.items():
                 middle, low, high = value if isinstance(value, (tuple, list)) else (value,) * 3
