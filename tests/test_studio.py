@@ -1,20 +1,25 @@
 """The studio without a browser: edits in the background, live mode, history, files, and words for mistakes."""
 
+import gc
 import io
 import json
 import threading
+import weakref
 from contextlib import contextmanager
 
 import numpy as np
 import pytest
 from PIL import Image
-from tiny import random_mask, random_picture
+from PIL.PngImagePlugin import PngInfo
+from tiny import quiet, random_mask, random_picture
 from traitlets import TraitError
 
 import onereward_nb as onr
 from onereward_nb import masks
+from onereward_nb.stand_in import components
 from onereward_nb.widgets import edits
 from onereward_nb.widgets import studio as module
+from onereward_nb.widgets.jobs import Worker
 
 SOON = 60  # seconds; longer than anything takes on a busy machine
 SETTINGS = {"prompt": "a ball", "seed": 3, "true_cfg_scale": 2.0, "num_inference_steps": 3}
@@ -197,6 +202,21 @@ def test_wait_says_when_it_takes_too_long(studio, steps):
     studio.wait(SOON)
 
 
+def fails(*_):
+    raise RuntimeError("told to fail")
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_the_worker_outlives_an_error_that_cannot_be_told():
+    worker, done = Worker(on_error=fails), threading.Event()
+    with worker.start(fails):
+        pass
+    assert worker.wait(SOON) and not worker.busy
+    with worker.start(lambda wanted: done.set()):
+        pass
+    assert worker.wait(SOON) and done.is_set()
+
+
 # --- live ----------------------------------------------------------------------------------------
 
 
@@ -356,6 +376,30 @@ def test_the_cell_run_again_gives_the_same_studio(studio, pipe, image, mask):
     assert onr.studio(pipe, image, mask, live=False, **SETTINGS) is not studio
 
 
+def test_a_closed_studio_ends_its_edit_and_lets_go_of_the_pipeline(image, mask, monkeypatch):
+    own = quiet(onr.FluxFillCFGPipeline(**components()))
+    transformer = weakref.ref(own.transformer)
+    studio = onr.studio(own, image, mask, live=False, **SETTINGS)
+    made(studio)
+    studio.prompt = ""
+    studio.generate()
+    with pytest.raises(ValueError, match="needs a prompt"):
+        studio.wait(SOON)
+    studio.prompt = "a tree"
+    studio.generate()
+    studio.close()
+    studio.wait(SOON)
+    assert [edit.settings["prompt"] for edit in studio.history] == ["a ball"]
+    assert not module._studios
+    with pytest.raises(
+        ValueError, match=r"This studio is closed: make a new one with onr.studio\(pipe, image\)"
+    ):
+        studio.generate()
+    del own
+    gc.collect()
+    assert transformer() is None
+
+
 def restarted(monkeypatch, *args, **kwargs):
     """As after a restart of the kernel, when only files are left."""
     monkeypatch.setattr(module, "_studios", {})
@@ -380,6 +424,26 @@ def test_autosave_outlives_the_kernel(pipe, image, mask, tmp_path, monkeypatch):
     assert not other.history and masks.coverage(other.editor.mask) == 0
 
 
+def test_a_picture_brought_back_is_still_there_after_one_more_restart(
+    pipe, image, mask, tmp_path, monkeypatch
+):
+    first = onr.studio(pipe, image, mask, autosave=tmp_path, live=False, **SETTINGS)
+    made(first)
+    first.use_as_input()
+    second = restarted(monkeypatch, pipe, image, autosave=tmp_path)
+    assert same(second.editor.image, first.result)
+    second.restore(0)
+    third = restarted(monkeypatch, pipe, image, autosave=tmp_path)
+    assert same(second.editor.image, image) and same(third.editor.image, image)
+
+
+def test_pictures_of_one_colour_but_two_sizes_have_folders_of_their_own(pipe, tmp_path):
+    wide, high = (Image.new("RGB", size, "white") for size in ((64, 32), (32, 64)))
+    onr.studio(pipe, wide, autosave=tmp_path, live=False).editor.mask = masks.box(wide, 0, 0, 9, 9)
+    other = onr.studio(pipe, high, autosave=tmp_path)
+    assert other.error is None and masks.coverage(other.editor.mask) == 0
+
+
 def test_damaged_files_are_named_and_the_rest_is_taken_up(pipe, image, mask, tmp_path, monkeypatch):
     studio = onr.studio(pipe, image, mask, autosave=tmp_path, live=False, **SETTINGS)
     made(studio), made(studio)
@@ -388,6 +452,76 @@ def test_damaged_files_are_named_and_the_rest_is_taken_up(pipe, image, mask, tmp
     again = restarted(monkeypatch, pipe, image, autosave=tmp_path)
     assert same(again.result, studio.result) and len(again.history) == 1
     assert "edit-001.png" in again.gallery.message and again.gallery.wrong
+
+
+def say(path, **changes):
+    """Change what the PNG of a result says of its settings; None leaves one out."""
+    said = json.loads(Image.open(path).text[edits.KEY]) | changes
+    metadata = PngInfo()
+    metadata.add_itxt(
+        edits.KEY, json.dumps({name: value for name, value in said.items() if value is not None})
+    )
+    Image.open(path).save(path, pnginfo=metadata)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"task": "renamed"},
+        {"num_inference_steps": 500},
+        {"seed": "three"},
+        {"prompt": None},
+        {"margins": [0, 0]},
+        {"margins": [-1, 0, 0, 0]},
+        {"margins": ["left", 0, 0, 0]},
+    ],
+    ids=str,
+)
+def test_settings_that_no_studio_takes_are_named_and_the_rest_is_taken_up(
+    pipe, image, mask, tmp_path, monkeypatch, changes
+):
+    studio = onr.studio(pipe, image, mask, autosave=tmp_path, live=False, **SETTINGS)
+    made(studio), made(studio)
+    say(studio.edit.path, **changes)
+    again = restarted(monkeypatch, pipe, image, autosave=tmp_path)
+    assert [edit.path.name for edit in again.history] == ["edit-001.png"]
+    assert same(again.result, studio.result) and same(again.editor.mask, mask)
+    assert again.settings == studio.settings
+    assert "edit-002.png" in again.gallery.message and again.gallery.wrong
+
+
+def test_where_no_file_can_be_taken_up_the_first_is_named_and_the_starting_values_stay(
+    pipe, image, mask, tmp_path, monkeypatch
+):
+    studio = onr.studio(pipe, image, mask, autosave=tmp_path, live=False, **SETTINGS)
+    made(studio), made(studio)
+    for edit in studio.history:
+        say(edit.path, prompt="another", num_inference_steps=500)
+    (studio.edit.path.parent / "mask.png").write_bytes(b"damaged")
+    again = restarted(monkeypatch, pipe, image, mask, autosave=tmp_path, live=False, **SETTINGS)
+    assert not again.history and again.settings == studio.settings and same(again.editor.mask, mask)
+    assert "edit-001.png" in again.gallery.message and "500" in again.gallery.message
+
+
+def test_a_file_changes_nothing_but_settings(pipe, image, mask, tmp_path, monkeypatch):
+    studio = onr.studio(pipe, image, mask, autosave=tmp_path, live=False, **SETTINGS)
+    made(studio)
+    say(studio.edit.path, _pipe="another", **{"steps=1); print": 1})
+    again = restarted(monkeypatch, pipe, image, autosave=tmp_path)
+    assert again._pipe is pipe and again.error is None
+    assert again.edit.settings == studio.settings
+    again.export()
+    assert "print" not in again.code.value
+
+
+def test_a_result_on_show_is_saved_already(pipe, image, mask, tmp_path):
+    studio = onr.studio(pipe, image, mask, autosave=tmp_path, live=False, **SETTINGS)
+    found = []
+    studio.gallery.observe(
+        lambda change: found.append(studio.edit.path and studio.edit.path.exists()), "shown"
+    )
+    made(studio)
+    assert found == [True]
 
 
 def test_a_full_disk_loses_no_result(pipe, image, mask, tmp_path, monkeypatch):

@@ -4,8 +4,7 @@ import ipywidgets
 import traitlets
 
 from ..tasks import TASKS
-
-SETTINGS = ("task", "prompt", "seed", "negative_prompt", "true_cfg_scale", "num_inference_steps")
+from .edits import SETTINGS
 
 LARGEST_SEED, LARGEST_SCALE = 2**31 - 1, 30
 MOST_STEPS, MOST_PICTURES = 200, 4

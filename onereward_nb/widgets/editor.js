@@ -258,6 +258,7 @@ class Drawing {
     this.model = model;
     this.views = new Set();
     this.rev = 0;
+    this.message = "";
     this.notice = "";
     this.history = [];
     this.now = -1; // where in the history we are
@@ -269,7 +270,7 @@ class Drawing {
         .then(() => this.follow())
         .catch((error) => this.say(`Cannot be shown: ${error.message}`));
     };
-    for (const name of ["_preview", "_png", "rev"]) model.on(`change:${name}`, follow);
+    for (const name of ["_preview", "_png", "rev", "message"]) model.on(`change:${name}`, follow);
     follow();
   }
 
@@ -395,15 +396,17 @@ class Drawing {
   /** Show what Python has now, unless we have it from here. */
   async follow() {
     const { model } = this;
-    const [preview, png, rev] = [model.get("_preview"), model.get("_png"), model.get("rev")];
+    const [preview, png, rev, message] = ["_preview", "_png", "rev", "message"].map((name) => model.get(name));
+    // Python has taken a drawing, or refused it: with its own mask, and in words that it may have said before.
+    const answered = rev !== this.rev || png !== this.png || message !== this.message;
     if (preview !== this.preview) {
       this.picture = await createImageBitmap(new Blob([bytesOf(preview)]));
       this.preview = preview;
       this.colours = null;
     }
     if (png !== this.png || model.get("_size").join() !== this.pictureSize.join()) await this.take(png);
-    if (rev !== this.rev) {
-      this.rev = rev;
+    if (answered) {
+      [this.rev, this.message] = [rev, message];
       clearTimeout(this.waiting);
       if (this.notice === LATE) this.say("");
     }

@@ -14,6 +14,7 @@ from ..images import as_mask, upright
 from ..tasks import run_task
 from . import png
 
+SETTINGS = ("task", "prompt", "seed", "negative_prompt", "true_cfg_scale", "num_inference_steps")
 KEY = "onereward_nb"  # of the settings in a PNG's metadata
 PREVIEW_SHARE = 0.1  # of the time that previews may take
 
@@ -23,8 +24,7 @@ class Edit:
     """What goes into one edit, and what came out.
 
     image, mask: of one size; with margins, the extended canvas and what to paint on it.
-    settings: the arguments of `run_task`: task, prompt, seed, negative_prompt, true_cfg_scale,
-        num_inference_steps.
+    settings: the arguments of `run_task` that `SETTINGS` names.
     margins: (left, top, right, bottom), pixels of the canvas that are not the picture's.
     result: the picture that was made, of the canvas' size; None before.
     seconds: that it took.
@@ -114,8 +114,11 @@ def load(path):
     path = Path(path)
     result = upright(path)
     try:
-        settings = dict(json.loads(Image.open(path).info[KEY]))
-        margins = tuple(settings.pop("margins"))
+        said = json.loads(Image.open(path).info[KEY])
+        settings = {name: said[name] for name in SETTINGS}
+        margins = tuple(map(int, said["margins"]))
+        if len(margins) != 4 or min(margins) < 0:
+            raise ValueError(f"its margins are {margins}, expected four numbers of 0 or more")
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(
             f"{path.name!r} holds no settings of an edit: take a PNG that the studio exported."

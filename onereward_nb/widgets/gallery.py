@@ -61,12 +61,12 @@ class Gallery(anywidget.AnyWidget):
 
     def add(self, edit):
         """Put a new result on show, and into the history."""
+        thumbnail = {"src": _address(edit.result, THUMBNAIL), "label": edit.in_words()}
         with self._together():
             if len(self.edits) == HISTORY:
                 self.edits.pop(0)
                 self._thumbnails = self._thumbnails[1:]
             self.edits.append(edit)
-            thumbnail = {"src": _address(edit.result, THUMBNAIL), "label": edit.in_words()}
             self._thumbnails = [*self._thumbnails, thumbnail]
             self.show(edit)
 

@@ -10,12 +10,11 @@ class Unwanted(Exception):
 
 
 class Worker:
-    """One thread that runs one job at a time. A newer job replaces the one that runs or waits.
+    """Runs one job at a time, each in a thread of its own. A newer job replaces the one that runs or waits.
 
     A job is called with `wanted`, a context manager: what it does inside `with wanted():` happens only while
     the job is the newest, and no newer one starts meanwhile; otherwise `Unwanted` is raised there, and the
-    job ends. So a job that asks often is left soon, and an old result never follows a new one. The thread
-    lives as long as there is something to do.
+    job ends. So a job that asks often is left soon, and an old result never follows a new one.
 
     Args:
         on_error: called with the exception that a job raised, in the thread, if the job is still wanted.
@@ -38,9 +37,7 @@ class Worker:
         with self._changed:
             self._newest = job
             yield
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._work, daemon=True)
-                self._thread.start()
+            self._go_on()
 
     @contextmanager
     def cancel(self):
@@ -54,29 +51,28 @@ class Worker:
         with self._changed:
             return self._changed.wait_for(lambda: self._thread is None, timeout)
 
-    def _work(self):
-        while True:
-            with self._changed:
-                job = self._newest
-                if job is None:
-                    self._thread = None
-                    self._changed.notify_all()
-                    return
-            self._run(job)
+    def _go_on(self):
+        """Begin the job that is wanted, unless an older one has yet to leave."""
+        if self._newest and not self._thread:
+            self._thread = threading.Thread(target=self._run, args=(self._newest,), daemon=True)
+            self._thread.start()
 
     def _run(self, job):
-        wanted = partial(self._wanted, job)
         try:
-            job(wanted)
+            job(partial(self._wanted, job))
         except Unwanted:
-            return
+            pass  # it has left, as it should
         except Exception as error:
             with self._changed:
                 if self._newest is job:
                     self._on_error(error)
-        with self._changed:
-            if self._newest is job:
-                self._newest = None
+        finally:  # even where the error could not be told: others wait, or come later
+            with self._changed:
+                if self._newest is job:
+                    self._newest = None
+                self._thread = None
+                self._go_on()
+                self._changed.notify_all()
 
     @contextmanager
     def _wanted(self, job):

@@ -13,14 +13,16 @@ import secrets
 from contextlib import contextmanager
 from functools import partial
 
+from traitlets import TraitError
+
 from .. import checks, masks
 from ..environment import frozen
 from ..grids import grid
 from ..images import as_mask, upright
 from . import edits
-from .controls import SETTINGS, Controls
+from .controls import Controls
 from .editor import MaskEditor
-from .edits import Edit
+from .edits import SETTINGS, Edit
 from .gallery import HISTORY, Gallery
 from .jobs import Worker
 from .shelf import Shelf
@@ -60,7 +62,7 @@ def studio(pipe, image, mask=None, autosave=None, **settings):
     start = settings if mask is None else settings | {"mask": as_mask(mask)}
     key = (id(pipe), str(autosave), picture.size, picture.tobytes())
     known = _studios.get(key)
-    if known is None or known.comm is None:  # closed
+    if known is None:
         known = _studios[key] = Studio(pipe, picture, autosave, start)
     else:
         known.start_with(start)
@@ -88,10 +90,10 @@ class Studio(Controls):
     _ipython_display_ = None  # that of ipywidgets 7 would leave out the still picture
 
     def __init__(self, pipe, image, autosave=None, start=None):
-        self.editor, self.gallery = MaskEditor(image), Gallery()
         self.error = None
         self._pipe, self._given = pipe, {}
         self._worker = Worker(self._failed)
+        self.editor, self.gallery = MaskEditor(image), Gallery()
         self._shelf = Shelf(autosave, image) if autosave and not frozen() else None
         self._answers = False  # whether live mode answers to changes
         super().__init__(self.editor, self.gallery)
@@ -137,6 +139,14 @@ class Studio(Controls):
         """Stop after the step that runs. What is on show stays."""
         with self._worker.cancel():
             self._rest("Cancelled.")
+
+    def close(self):
+        """End what runs, let go of the pipeline, and leave the page. The history can still be read."""
+        with self._worker.cancel():
+            self._pipe = self.error = None  # the traceback of an error holds the pipeline, too
+        for key in [key for key, studio in _studios.items() if studio is self]:
+            del _studios[key]
+        super().close()
 
     def wait(self, timeout=None):
         """Wait until nothing is being made. TimeoutError after `timeout` seconds; raises the edit's error."""
@@ -196,6 +206,8 @@ class Studio(Controls):
     # --- the edit in the background --------------------------------------------------------------
 
     def _begin(self):
+        if self._pipe is None:
+            raise ValueError("This studio is closed: make a new one with onr.studio(pipe, image).")
         editor = self.editor
         new = [
             Edit(editor.image, editor.mask, self.settings | {"seed": self.seed + i}, editor.margins)
@@ -218,9 +230,11 @@ class Studio(Controls):
 
             done = edit.run(self._pipe, on_step)
             with wanted():
-                self.gallery.add(done)
-                if self._shelf:
-                    self._shelf.keep_edit(done)
+                try:
+                    if self._shelf:
+                        self._shelf.keep_edit(done)
+                finally:  # shown when it has its file, so that Export takes no other; and if it gets none
+                    self.gallery.add(done)
         with wanted():
             self._rest(f"{done.in_words()}, in {done.seconds:.1f} s")
             self._judge_live()
@@ -267,21 +281,31 @@ class Studio(Controls):
             self._failed(error)
 
     def _take(self, values):
-        """Set settings, and the mask, without an answer from live mode."""
-        with self._unanswered():
+        """Set settings, all or none, and the mask, without an answer from live mode."""
+        with self._unanswered(), self.hold_trait_notifications():
             for name, value in values.items():
                 setattr(self.editor if name == "mask" else self, name, value)
 
     def _take_up(self):
-        """Go on where the studio of an earlier kernel was left."""
-        for path in self._shelf.paths()[-HISTORY:]:
-            self._attempt(lambda path=path: self.gallery.add(edits.load(path)))
-        trouble = self.error
-        if self.history:
-            self.restore(-1)
-        self._attempt(partial(self._shelf.put_back, self.editor))
+        """Go on where the studio of an earlier kernel was left, as far as can be. The first trouble shows."""
+        trouble = None
+        for take_up in (
+            *(partial(self._take_up_edit, path) for path in self._shelf.paths()[-HISTORY:]),
+            lambda: self.history and self.restore(-1),
+            partial(self._shelf.put_back, self.editor),
+        ):
+            self._attempt(take_up)
+            trouble = trouble or self.error
         if trouble:
             self._failed(trouble)
+
+    def _take_up_edit(self, path):
+        edit = edits.load(path)
+        try:
+            self._take(edit.settings)
+        except TraitError as error:
+            raise ValueError(f"{path.name!r} holds a value that the studio does not take: {error}") from error
+        self.gallery.add(edit)
 
     # --- live ------------------------------------------------------------------------------------
 

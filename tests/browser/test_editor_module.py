@@ -9,6 +9,8 @@ import onereward_nb as onr
 from onereward_nb import masks
 from onereward_nb.widgets import png
 
+PATIENCE = 3_000  # milliseconds, as in editor.js
+
 
 def stroke(image, points, width):
     """As masks.stroke; a whole number there is the middle of a pixel, here its corner."""
@@ -529,19 +531,24 @@ def test_the_browser_follows_python(open_editor):
     assert masks.coverage(editor.mask) == 1
 
 
-def test_a_refused_drawing_says_so_and_the_old_mask_comes_back(open_editor):
+def test_a_refused_drawing_says_so_and_the_old_mask_comes_back(open_editor, monkeypatch):
     editor, surface = open_editor()
     with surface.synced():
         surface.click(30, 30)
     drawn = editor.mask.tobytes()
-    editor.set_state({"_png": b"nonsense", "_sent": [9, 0, 0, 0, 0]})
-    surface.push()
     message = surface.page.get_by_role("status")
-    message.filter(has_text="no PNG").wait_for(timeout=WAIT)
+    with monkeypatch.context() as patch:
+        patch.setattr(png, "LIMIT", 1)
+        for x in (60, 90):  # refused in the same words
+            surface.click(x, 30)
+            message.filter(has_text="did not take this drawing").wait_for(timeout=WAIT)
+        surface.page.wait_for_timeout(PATIENCE + 500)
+    assert "did not take this drawing" in message.inner_text()
+    assert editor._sent[0] == 3  # nothing was sent again
     with surface.synced():
         surface.command("Invert")
     assert masks.invert(editor.mask).tobytes() == drawn
-    message.filter(has_not_text="no PNG").wait_for(state="attached", timeout=WAIT)
+    message.filter(has_not_text="did not take").wait_for(state="attached", timeout=WAIT)
 
 
 def test_where_bytes_get_lost_the_mask_comes_as_text(open_editor):
