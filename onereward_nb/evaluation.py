@@ -44,6 +44,12 @@ def rate(right):
     return {"rate": float(np.mean(right)), "low": low, "high": high, "examples": len(right)}
 
 
+def mean(values):
+    """The mean of some values, with its 95% interval: {"mean", "low", "high"}."""
+    low, high = mean_interval(values)
+    return {"mean": float(np.mean(values)), "low": low, "high": high}
+
+
 def difference(new, old):
     """The change from one rate to another, measured on different examples: {"change", "low", "high"}, from -1 to 1.
 
@@ -138,9 +144,11 @@ def calibration(chances, outcomes, bins=10):
     counted by its things (Naeini et al., 2015); and said, true and examples of each bin that is not empty.
     """
     chances, outcomes = np.asarray(chances, float), np.asarray(outcomes, bool)
-    if len(chances) != len(outcomes) or not len(chances) or chances.min() < 0 or chances.max() > 1:
+    # NaN is in no range: neither comparison holds
+    if not (len(chances) == len(outcomes) > 0 and chances.min() >= 0 and chances.max() <= 1):
         raise ValueError(
-            f"{len(chances)} chances from 0 to 1 for {len(outcomes)} outcomes: there must be one for each, and at least one"
+            f"{len(chances)} chances from 0 to 1 for {len(outcomes)} outcomes: there must be one for each, at least "
+            "one, and none beyond 0 and 1 or NaN"
         )
     which = np.minimum((chances * bins).astype(int), bins - 1)
     filled = [
@@ -191,16 +199,10 @@ def evaluate(pipe, task, count=200, first_seed=HELD_OUT, **overrides):
 
 def summarise(scores):
     """The scores of many edits of one task as rates and means with their 95% intervals."""
-    successes = sum(score["success"] for score in scores)
-    low, high = wilson(successes, len(scores))
-    summary = {
-        "success": {"rate": successes / len(scores), "low": low, "high": high, "examples": len(scores)}
-    }
+    summary = {"success": rate([score["success"] for score in scores])}
     for dimension in scores[0]:
         if dimension != "success":
-            values = [score[dimension] for score in scores]
-            low, high = mean_interval(values)
-            summary[dimension] = {"mean": float(np.mean(values)), "low": low, "high": high}
+            summary[dimension] = mean([score[dimension] for score in scores])
     return summary
 
 

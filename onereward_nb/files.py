@@ -3,6 +3,7 @@
 import json
 import os
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 
 def write(path, save):
@@ -15,6 +16,18 @@ def write(path, save):
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_folder(folder, save):
+    """Write files into a folder by save(temporary_folder), then move each to its place: none is ever there in part."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as temporary:
+        save(Path(temporary))
+        for file in [path for path in Path(temporary).rglob("*") if path.is_file()]:
+            place = folder / file.relative_to(temporary)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            file.replace(place)
 
 
 def write_json(path, content):

@@ -1,9 +1,13 @@
 """LoRA: a small addition to the transformer's weights that is trained in their place, and shipped alone."""
 
+from functools import partial
+
 from diffusers.training_utils import cast_training_params
 from diffusers.utils import convert_state_dict_to_diffusers
 from peft import LoraConfig
 from peft.utils import get_peft_model_state_dict
+
+from .files import write_folder
 
 # the projections of attention, of the picture's tokens and of the text's
 TARGETS = (
@@ -25,7 +29,7 @@ def add_lora(pipe, rank):
 def save_lora(pipe, folder):
     """Write the LoRA of a pipeline as pytorch_lora_weights.safetensors: pipe.load_lora_weights(folder) opens it."""
     layers = convert_state_dict_to_diffusers(get_peft_model_state_dict(pipe.transformer))
-    pipe.save_lora_weights(folder, transformer_lora_layers=layers)
+    write_folder(folder, partial(pipe.save_lora_weights, transformer_lora_layers=layers))
 
 
 def load_lora(pipe, folder, name):

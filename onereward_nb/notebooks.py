@@ -59,12 +59,15 @@ class Problem:
 
 def find(paths=()):
     """The notebooks at `paths` (files or folders), or all of the collection, in the order of their names."""
-    found = []
-    for place in [Path(path) for path in paths] or [ROOT / "notebooks"]:
+    places, found = [Path(path) for path in paths] or [ROOT / "notebooks"], []
+    for place in places:
         if paths and not (place.is_dir() or (place.suffix == ".ipynb" and place.exists())):
             raise FileNotFoundError(f"There is no notebook or folder {str(place)!r}: check the path.")
         found += place.rglob("*.ipynb") if place.suffix != ".ipynb" else [place]
-    return sorted(file for file in found if ".ipynb_checkpoints" not in file.parts)
+    found = sorted(file for file in found if ".ipynb_checkpoints" not in file.parts)
+    if not found:
+        raise FileNotFoundError(f"There are no notebooks in {', '.join(map(str, places))}: check the path.")
+    return found
 
 
 def store(path):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from onereward_nb.models import MODELS
 from onereward_nb.postcards.measure import comparison
@@ -40,6 +41,24 @@ def test_the_models_that_ship_are_compared_the_base_first():
     names = small_models()
     assert names[0] == comparison.BASE
     assert all(not MODELS[name].full_size and MODELS[name].kind == "pipeline" for name in names)
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (["postcard-fill-onereward"], r"models are \['postcard-fill-onereward'\]: name postcard-fill too"),
+        (["postcard-fill"] * 2, r"models are \['postcard-fill', 'postcard-fill'\]: name each of them once"),
+    ],
+)
+def test_models_without_the_base_or_named_twice_are_refused_before_any_edit(names, words):
+    with pytest.raises(ValueError, match=words):
+        measure(names, 1, "cpu", num_inference_steps=1)
+
+
+def test_the_oracle_scores_in_processes_of_one_thread(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")  # what a process would take by itself
+    with comparison.pool(1) as oracle:
+        assert oracle.submit(torch.get_num_threads).result() == 1
 
 
 def test_every_model_task_and_scale_is_measured(monkeypatch):

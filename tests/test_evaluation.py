@@ -36,6 +36,11 @@ def test_the_interval_of_a_mean_holds_the_truth_19_times_in_20():
     assert 925 <= held <= 970
 
 
+def test_a_mean_comes_with_its_interval():
+    low, high = evaluation.mean_interval([0.0, 0.5, 1.0])
+    assert evaluation.mean([0.0, 0.5, 1.0]) == {"mean": 0.5, "low": low, "high": high}
+
+
 def test_a_summary_counts_successes_and_averages_dimensions():
     scores = [{"success": i < 3, "structure": i / 4} for i in range(4)]
     summary = evaluation.summarise(scores)
@@ -98,7 +103,7 @@ def test_calibration_compares_what_is_said_with_what_comes_true():
     assert evaluation.calibration([1.0, 0.0], [True, False])["expected error"] == 0
 
 
-@pytest.mark.parametrize("chances", [[], [0.5, 1.2], [0.5, 0.5, 0.5]])
+@pytest.mark.parametrize("chances", [[], [0.5, 1.2], [-0.1, 0.5], [0.5, math.nan], [0.5, 0.5, 0.5]])
 def test_calibration_needs_a_chance_for_each_outcome(chances):
     with pytest.raises(ValueError, match="chances from 0 to 1"):
         evaluation.calibration(chances, [True, False][: len(chances)])

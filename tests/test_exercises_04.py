@@ -113,7 +113,7 @@ def start():
 @pytest.fixture(scope="module")
 def solved(postcard, start):
     """What the folded solution makes."""
-    return solve(NOTEBOOK, 3, onr=onr, masks=masks, Image=Image, pipe=postcard, picture=start)
+    return solve(NOTEBOOK, 3, onr=onr, masks=masks, Image=Image, pipe=postcard, card=start)
 
 
 def test_the_red_house_stands_on_the_left(solved, start):

@@ -118,6 +118,13 @@ def test_a_path_that_does_not_exist_is_named():
         notebooks.find(["nowhere.ipynb"])
 
 
+def test_a_folder_without_notebooks_is_named_and_passes_no_check(tmp_path, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["notebooks", "--check", str(tmp_path)])
+    assert stop.value.code == 2
+    assert f"There are no notebooks in {tmp_path}: check the path." in capsys.readouterr().err
+
+
 # --- checking what is stored
 
 

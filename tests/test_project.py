@@ -5,8 +5,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from onereward_nb import notebooks
 
 ROOT = Path(__file__).parents[1]
@@ -25,8 +23,6 @@ def test_both_commands_of_the_readme_prepare_the_same_environment():
 
 def test_the_readme_lists_every_notebook():
     stored = {f"notebooks/{path.name}" for path in notebooks.find()}
-    if not stored:
-        pytest.skip("there are no notebooks yet")
     assert set(re.findall(r"\]\((notebooks/[^)]+)\)", README)) == stored
 
 
@@ -50,9 +46,3 @@ def test_code_and_notebooks_have_one_style():
     command = [sys.executable, "-m", "ruff", "check", "--output-format=concise", "."]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert result.returncode == 0, result.stdout
-
-
-def test_importing_the_package_takes_no_time():
-    code = "import time; t = time.perf_counter(); import onereward_nb; print(time.perf_counter() - t)"
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert float(result.stdout) < 0.5

@@ -82,6 +82,21 @@ def test_what_is_saved_opens_as_any_reward_model(tmp_path):
     )
 
 
+def test_a_network_that_can_not_be_saved_leaves_the_old_one(tmp_path, monkeypatch):
+    model = make_reward_model()
+    judging.save_network(model, tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+
+    def fail(folder):
+        (folder / "model.safetensors").write_bytes(b"half")
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(model, "save_pretrained", fail)
+    with pytest.raises(OSError, match="no space left"):
+        judging.save_network(model, tmp_path)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
 # --- lessons in looking --------------------------------------------------------------------------
 
 

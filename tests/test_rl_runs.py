@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 from test_training import in_two_processes
 
 from onereward_nb import evaluation, load_pipeline
+from onereward_nb.lora import add_lora, save_lora
 from onereward_nb.models import MODELS, models_folder, obstacle_to
 from onereward_nb.postcards.train import onereward
 from onereward_nb.postcards.train.rewarded import Collapse, RewardedRun, true_score
@@ -170,14 +171,14 @@ def test_two_processes_agree_and_share_their_gradients(tmp_path):
 @pytest.fixture
 def arguments(tmp_path, monkeypatch):
     if obstacle := obstacle_to(MODELS["postcard-fill"]):
-        pytest.skip(obstacle)
+        pytest.fail(obstacle)
     monkeypatch.setitem(MODELS["postcard-fill"].settings, "num_inference_steps", 3)  # for measurements
     words = (
         "--reward none --scenes 4 --batch 2 --iterations 2 --measure-every 2 --tuning-examples 2 --steps 2"
     )
-    args = onereward.options().parse_args([*words.split(), "--device", "cpu", "--tasks", "removal"])
-    args.out, args.seed = tmp_path / "run", 0
-    return args
+    return onereward.options().parse_args(
+        [*words.split(), "--device", "cpu", "--tasks", "removal", "--out", str(tmp_path / "run")]
+    )
 
 
 def test_the_script_trains_the_small_model_and_what_it_writes_opens(arguments, tmp_path, monkeypatch):
@@ -219,6 +220,23 @@ def test_the_script_trains_a_lora(arguments):
     folder = arguments.out / "postcard-fill-onereward"
     weights = load_file(folder / "pytorch_lora_weights.safetensors")
     assert sum(weight.numel() for weight in weights.values()) == sum(w.numel() for w in run.bare_model.ema)
+
+
+def test_a_lora_that_can_not_be_saved_leaves_the_old_one(tmp_path, monkeypatch):
+    pipe = tiny_pipe()
+    add_lora(pipe, rank=2)
+    save_lora(pipe, tmp_path)
+    path = tmp_path / "pytorch_lora_weights.safetensors"
+    before = path.read_bytes()
+
+    def fail(folder, **layers):
+        (Path(folder) / path.name).write_bytes(b"half")
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(pipe, "save_lora_weights", fail)
+    with pytest.raises(OSError, match="no space left"):
+        save_lora(pipe, tmp_path)
+    assert path.read_bytes() == before
 
 
 def test_seeds_for_tuning_are_refused(arguments):

@@ -1,10 +1,11 @@
 """Training: the model sees what the pipeline will show it, its loss is right, and runs survive anything."""
 
 import os
+import shutil
 import subprocess
 import sys
 from argparse import Namespace
-from functools import cache
+from functools import cache, partial
 from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,12 +17,12 @@ from diffusers import FluxFillPipeline
 from PIL import Image
 from safetensors.torch import load_file
 
-from onereward_nb.files import write, write_json
+from onereward_nb.files import write, write_folder, write_json
 from onereward_nb.grids import grid
 from onereward_nb.postcards import make_scene
 from onereward_nb.postcards.architecture import make_text_encoders, make_transformer, make_vae
 from onereward_nb.postcards.rendering import silhouette
-from onereward_nb.postcards.train import data, distilled, fill, run
+from onereward_nb.postcards.train import data, distilled, fill, onereward, reader, run
 from onereward_nb.tasks import TASKS
 
 
@@ -287,6 +288,56 @@ def test_the_saved_model_opens_with_diffusers_and_reads_prompts_as_in_training(v
         assert torch.equal(trained.to(torch.bfloat16), opened.to(torch.bfloat16)), name
 
 
+def test_a_model_that_can_not_be_saved_leaves_the_old_one(vae_folder, tmp_path, monkeypatch):
+    model = fill.FillLoss(make_transformer(), *make_text_encoders())
+    fill.save_pipeline(model, vae_folder, tmp_path)
+    before = contents(tmp_path)
+
+    def fail(folder, **options):
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(model.transformer, "save_pretrained", fail)
+    for weight in model.t5.parameters():
+        torch.nn.init.zeros_(weight)
+    with pytest.raises(OSError, match="no space left"):
+        fill.save_pipeline(model, vae_folder, tmp_path)
+    assert contents(tmp_path) == before
+
+
+def contents(folder):
+    """What is in a folder and the folders in it: {path: bytes}."""
+    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize(
+    "load",
+    [
+        lambda folder: fill.draw_data(Namespace(vae=folder / "vae", first_seed=0, scenes=1), "cpu"),
+        lambda folder: fill.as_pipeline(FluxFillPipeline, None, folder / "vae"),
+        lambda folder: reader.through_vae(folder / "vae", torch.zeros(1, 128, 128, 3, dtype=torch.uint8)),
+        fill.trained_networks,
+        lambda folder: onereward.load(folder, "cpu"),
+    ],
+)
+def test_weights_that_are_no_safetensors_are_refused(pickled, load):
+    with pytest.raises(OSError, match="safetensors"):
+        load(pickled)
+
+
+@pytest.fixture(scope="module")
+def pickled(tiny_folder, tmp_path_factory):
+    """A model whose weights are pickled, which may run code when they are opened."""
+    folder = tmp_path_factory.mktemp("pickled") / "model"
+    shutil.copytree(tiny_folder, folder)
+    for path in folder.rglob("*.safetensors"):
+        name = (
+            "pytorch_model" if path.stem == "model" else path.stem
+        )  # as transformers and diffusers look for
+        torch.save(load_file(path), path.with_name(f"{name}.bin"))
+        path.unlink()
+    return folder
+
+
 # --- distillation ----------------------------------------------------------------------------------
 
 
@@ -380,6 +431,12 @@ def weights(this):
     return [parameter.detach().clone() for parameter in this.bare_model.parameters()]
 
 
+def test_a_run_must_be_told_where_to_write(capsys):
+    with pytest.raises(SystemExit):
+        run.arguments("Train.").parse_args(["--minutes", "1"])
+    assert "required: --out" in capsys.readouterr().err
+
+
 def test_a_resumed_run_equals_one_that_was_never_interrupted(tmp_path):
     whole = train(start(tmp_path / "whole"), 7)
     train(start(tmp_path / "parts"), 3).save()
@@ -457,6 +514,27 @@ def test_a_failed_write_leaves_the_old_file_whole(tmp_path):
         write(path, fail)
     assert path.read_text() == '{\n "rate": 0.5\n}\n'
     assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+def test_a_failed_write_of_a_folder_leaves_its_files_whole(tmp_path):
+    folder = tmp_path / "out" / "model"
+
+    def save(temporary, words):
+        (temporary / "part").mkdir()
+        (temporary / "part" / "weights").write_text(words)
+
+    def fail(temporary):
+        save(temporary, "ha")
+        raise OSError("no space left on device")
+
+    write_folder(folder, partial(save, words="old"))
+    with pytest.raises(OSError, match="no space left"):
+        write_folder(folder, fail)
+    assert contents(tmp_path) == {Path("out/model/part/weights"): b"old"}
+    (folder / "beside").write_text("other")
+    write_folder(folder, partial(save, words="new"))
+    assert contents(folder) == {Path("part/weights"): b"new", Path("beside"): b"other"}
+    assert [path.name for path in folder.parent.iterdir()] == ["model"]
 
 
 def test_a_picture_of_what_the_model_can_do_is_kept_beside_each_checkpoint(tmp_path):

@@ -11,10 +11,13 @@ between 0 and 1, higher is better:
 - removal quality: how near does the picture come to the scene without the thing?
 """
 
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from functools import lru_cache
+from multiprocessing import get_context
 
 import numpy as np
+import torch
 from PIL import Image
 
 from .comparing import NEAR, agreement, alike, crispness, edit_distance, gone, overlap, seamless
@@ -60,6 +63,13 @@ def score_all(examples, images):
         result = SCORES[example.task](example, reading, image)
         results.append(result | {"outside": changed_outside(example, image)})
     return results
+
+
+def pool(workers=None):
+    """Processes in which the oracle scores while this one goes on, as many as there are cores: a ProcessPoolExecutor."""
+    # spawned, for a fork of a process that runs threads or a GPU can hang; with one thread each, for with as many as
+    # there are cores every process would hinder all others
+    return ProcessPoolExecutor(workers, get_context("spawn"), torch.set_num_threads, (1,))
 
 
 def score_fill(example, reading, image):

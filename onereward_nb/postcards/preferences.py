@@ -10,9 +10,7 @@ import argparse
 import json
 import os
 from collections import deque
-from concurrent.futures import ProcessPoolExecutor
 from itertools import chain, cycle
-from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,7 +27,7 @@ from ..models import load_pipeline
 from ..tasks import TASKS
 from .candidates import CANDIDATES, make_candidates
 from .examples import example
-from .oracle import score_all
+from .oracle import pool, score_all
 
 PART = 200  # items that share a file, and the random settings of each of their candidates
 PORTION = 10  # items that a process draws or judges at a time
@@ -93,18 +91,17 @@ def make_items(pipe, wanted, workers=None):
     Processes draw the next examples and judge the last candidates while this one edits.
     """
     workers = workers or max(1, os.cpu_count() - 1)  # one core is left to this process
-    pool = ProcessPoolExecutor(workers, get_context("spawn"), one_thread)
     waiting, drawn, judged = deque(wanted), deque(), deque()
-    with pool:
+    with pool(workers) as oracle:
         while waiting or drawn or judged:
             while waiting and len(drawn) < AHEAD:
                 task, seeds = waiting.popleft()
-                drawn.append([pool.submit(draw_examples, task, some) for some in portions(seeds)])
+                drawn.append([oracle.submit(draw_examples, task, some) for some in portions(seeds)])
             if drawn:
                 examples = list(chain.from_iterable(job.result() for job in drawn.popleft()))
                 candidates = make_candidates(pipe, examples, np.random.default_rng([examples[0].seed, 9]))
                 work = zip(portions(examples), portions(candidates), strict=True)
-                judged.append([pool.submit(judge, *some) for some in work])
+                judged.append([oracle.submit(judge, *some) for some in work])
             if judged and (len(judged) > AHEAD or not drawn):
                 yield list(chain.from_iterable(job.result() for job in judged.popleft()))
 
@@ -112,10 +109,6 @@ def make_items(pipe, wanted, workers=None):
 def portions(things):
     """What one process takes at a time."""
     return [things[start : start + PORTION] for start in range(0, len(things), PORTION)]
-
-
-def one_thread():
-    torch.set_num_threads(1)
 
 
 def best_and_worst(scores, dimension, rng=None, noise=0.0, margin=MARGIN):

@@ -4,18 +4,15 @@ The paper reports good/same/bad by people's overall impression (arXiv 2508.21066
 the mean of a task's dimensions.
 """
 
-from concurrent.futures import ProcessPoolExecutor
 from itertools import chain
-from multiprocessing import get_context
 
 import numpy as np
-import torch
 
 from ...evaluation import HELD_OUT, edit_examples, rate, summarise
 from ...models import MODELS, load_pipeline, obstacle_to
 from ...tasks import TASKS
 from ..examples import example
-from ..oracle import score_all
+from ..oracle import pool, score_all
 
 BASE = "postcard-fill"
 SCALES = {"own": None, "1": 1.0, "4": 4.0}  # of true CFG: each model's own, none, OneReward's
@@ -38,13 +35,13 @@ def measure(names, count, device=None, **overrides):
     count: held-out examples of each task, the same for all models, from the same noise. overrides: arguments of the
     pipelines. Against the base, each model is taken at its own scale: {name: {task: {"good", "same", "bad": rate}}}.
     """
+    if BASE not in names:
+        raise ValueError(f"models are {names}: name {BASE} too, which the others are compared with")
+    if len(set(names)) < len(names):
+        raise ValueError(f"models are {names}: name each of them once")
     examples = {task: [example(task, seed) for seed in range(HELD_OUT, HELD_OUT + count)] for task in TASKS}
     jobs = {}
-    # one thread a process: with as many as there are cores, each would hinder all others
-    pool = ProcessPoolExecutor(
-        mp_context=get_context("spawn"), initializer=torch.set_num_threads, initargs=(1,)
-    )
-    with pool as oracle:
+    with pool() as oracle:
         for name in names:
             pipe = load_pipeline(name, device=device)
             pipe.set_progress_bar_config(disable=True)

@@ -3,10 +3,8 @@
 Every sweep changes one thing of the model's own settings; the last one changes several, to find cheap settings.
 """
 
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import product
-from multiprocessing import get_context
 
 from diffusers import FirstBlockCacheConfig, TaylorSeerCacheConfig
 from diffusers.guiders import (
@@ -19,7 +17,7 @@ from diffusers.guiders import (
 from ...evaluation import HELD_OUT, OTHER_NOISE, edit_examples, summarise
 from ...tasks import TASKS
 from ..examples import example
-from ..oracle import score_all
+from ..oracle import pool, score_all
 
 SCALES = (1, 1.5, 2, 3, 4, 6, 8)
 STEPS = (2, 4, 6, 8, 12, 20, 28, 50)
@@ -97,7 +95,7 @@ def measure(pipe, count):
         for task in TASKS
     }
     points = []
-    with ProcessPoolExecutor(mp_context=get_context("spawn")) as oracle:
+    with pool() as oracle:
         for setting in settings(pipe.settings["true_cfg_scale"]):
             with Passes(pipe.transformer) as passes:
                 edits = {task: edit(pipe, each, setting) for task, each in examples.items()}

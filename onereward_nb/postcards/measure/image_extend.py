@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from ... import masks
-from ...evaluation import HELD_OUT, edit_examples, mean_interval, summarise
+from ...evaluation import HELD_OUT, edit_examples, mean, summarise
 from ...tasks import TASKS
 from ..examples import Example
 from ..oracle import score_all
@@ -80,11 +80,6 @@ def measure_joints(pipe, examples, painted):
             "known pixels changed": float(np.mean(outside)),
         }
     return figures
-
-
-def mean(values):
-    low, high = mean_interval(values)
-    return {"mean": float(np.mean(values)), "low": low, "high": high}
 
 
 def join(painted, example, fade=0):

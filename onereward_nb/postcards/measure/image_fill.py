@@ -9,7 +9,7 @@ from math import comb, sqrt
 import numpy as np
 
 from ... import masks
-from ...evaluation import HELD_OUT, OTHER_NOISE, edit_examples, mean_interval, summarise
+from ...evaluation import HELD_OUT, OTHER_NOISE, edit_examples, mean, summarise
 from ..examples import example
 from ..oracle import score_all, stands_in
 from ..reader import load_reader
@@ -51,9 +51,7 @@ def outline(fill, px):
 def judged(examples, results, scores):
     """The scores of some fills as rates and means, and the size of their things."""
     ratios = sizes(examples, results)
-    low, high = mean_interval(ratios)
-    size = {"mean": float(np.mean(ratios)), "low": low, "high": high, "examples": len(ratios)}
-    return summarise(scores) | {"size": size}
+    return summarise(scores) | {"size": {**mean(ratios), "examples": len(ratios)}}
 
 
 def sizes(fills, images):
@@ -86,12 +84,11 @@ def best_of(right, tries):
     rate = float(np.mean(right)) / tries
     figures = {}
     for n in range(1, tries + 1):
-        chances = [at_least_one(each, tries, n) for each in right]
-        low, high = mean_interval(chances)
+        chance = mean([at_least_one(each, tries, n) for each in right])
         figures[str(n)] = {
-            "mean": float(np.mean(chances)),
-            "low": max(0.0, low),
-            "high": min(1.0, high),
+            "mean": chance["mean"],
+            "low": max(0.0, chance["low"]),
+            "high": min(1.0, chance["high"]),
             "if all were alike": 1 - (1 - rate) ** n,
         }
     return figures

@@ -3,16 +3,14 @@
 import json
 
 import numpy as np
-import torch
 
-from ...evaluation import HELD_OUT, TUNING, evaluate, summarise
+from ...evaluation import HELD_OUT, TUNING, evaluate, rate, summarise
 from ...tasks import TASKS
 from ..examples import example, scene_with_sign
 from ..oracle import score_all
-from ..reader import as_tensor, load_reader
-from ..reading import spell
 from ..rendering import render
-from .reader import rate, right_letters
+from .reader import right_letters
+from .text_rendering import read_words, round_trip
 
 SCALES = (1.0, 1.5, 2.0, 3.0, 4.0)
 
@@ -31,17 +29,11 @@ def measure_vae(pipe, count=200):
     """What the VAE's round trip loses: PSNR in dB of whole pictures, and the letters that are still read right."""
     scenes, signs = zip(*(scene_with_sign(seed) for seed in range(HELD_OUT, HELD_OUT + count)), strict=True)
     pictures = [render(scene) for scene in scenes]
-    returned = []
-    for start in range(0, count, 20):
-        pixels = as_tensor(pictures[start : start + 20]).to(pipe.vae.device, pipe.vae.dtype)
-        with torch.inference_mode():
-            decoded = pipe.vae.decode(pipe.vae.encode(pixels).latent_dist.mean).sample.float().cpu()
-        returned += pipe.image_processor.postprocess(decoded)
+    returned = round_trip(pipe, pictures)
     errors = [np.mean((np.float64(a) - np.float64(b)) ** 2) for a, b in zip(pictures, returned, strict=True)]
     psnr = 10 * np.log10(255**2 / np.array(errors))
     right = []
-    for sign, chances in zip(signs, load_reader().letter_chances(returned, signs), strict=True):
-        word = spell(chances)
+    for sign, word in zip(signs, read_words(returned, signs), strict=True):
         right += right_letters(word, sign.word)
     return {"psnr_db": {"mean": float(psnr.mean()), "least": float(psnr.min())}, "letter": rate(right)}
 

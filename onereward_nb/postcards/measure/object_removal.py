@@ -10,14 +10,13 @@ from dataclasses import dataclass, field, replace
 import torch
 
 from ... import masks
-from ...evaluation import HELD_OUT, summarise
+from ...evaluation import HELD_OUT, rate, summarise
 from ..examples import Example, example
 from ..oracle import score_all, stands_in
 from ..reader import load_reader
 from ..reading import Reading, as_mask, as_pixels, grown, things_in
 from ..rendering import silhouette, visible_difference
 from ..scenes import LIGHTS
-from .reader import rate
 
 MARGIN = 4  # pixels of a mask around what it covers
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 from PIL import ImageOps
 
-from ...evaluation import HELD_OUT
+from ...evaluation import HELD_OUT, mean, rate
 from ...panorama import extend_right
 from ..comparing import NEAR
 from ..landscape import SUNS
@@ -13,8 +13,6 @@ from ..reader import LAND, SIZE, load_reader
 from ..reading import Reading, as_pixels, connected, things_in
 from ..rendering import render
 from ..scenes import COLOURS, KINDS, Thing, make_scene
-from .image_extend import mean
-from .reader import rate
 
 STEPS = 3
 PX = 48  # new pixels of each step

@@ -15,7 +15,8 @@ def measure(count):
     reader = load_reader()
     kinds, colours, letters, words = [], [], [], []
     for first in range(HELD_OUT, HELD_OUT + count, 50):
-        scenes = [make_scene(seed) for seed in range(first, first + 50)]
+        seeds = range(first, min(first + 50, HELD_OUT + count))
+        scenes = [make_scene(seed) for seed in seeds]
         for scene, classes, read in zip(
             scenes, *reader.read_pictures([render(s) for s in scenes]), strict=True
         ):
@@ -25,7 +26,7 @@ def measure(count):
                 region = (truth[0] == label[0]) & (truth[1] == label[1])
                 kinds.append(np.bincount(classes[region]).argmax() == label[0])
                 colours.append(np.bincount(read[region]).argmax() == label[1])
-        scenes, signs = zip(*(scene_with_sign(seed) for seed in range(first, first + 50)), strict=True)
+        scenes, signs = zip(*(scene_with_sign(seed) for seed in seeds), strict=True)
         for sign, chances in zip(
             signs, reader.letter_chances([render(s) for s in scenes], signs), strict=True
         ):

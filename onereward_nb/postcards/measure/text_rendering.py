@@ -11,14 +11,14 @@ import numpy as np
 import torch
 
 from ...closeup import enlarge, put_back
-from ...evaluation import HELD_OUT, OTHER_NOISE, edit_examples
+from ...evaluation import HELD_OUT, OTHER_NOISE, edit_examples, rate
 from ..comparing import edit_distance
 from ..examples import example, face_mask, scene_with_sign
 from ..reader import as_tensor, load_reader
 from ..reading import spell
 from ..rendering import render
 from ..scenes import LETTERS, LONGEST_WORD
-from .reader import rate, right_letters
+from .reader import right_letters
 
 CAPITAL = (
     0.357  # height of a capital, as a share of its sign's size: 0.49 in drawings.py times 0.729 in the font

@@ -1,6 +1,5 @@
 """Training pictures, masks and prompts, drawn by several processes and kept in files."""
 
-import os
 from concurrent.futures import ProcessPoolExecutor
 from itertools import islice
 from multiprocessing import get_context
@@ -100,13 +99,13 @@ def spoil(picture, mask, prompt, rng):
     return Image.composite(bad, picture, mask), word if rng.random() < 0.3 else f"{prompt}, {word}"
 
 
-def draw_in_parallel(draw, seeds, workers=None):
+def draw_in_parallel(draw, seeds):
     """draw(seed) for every seed, in order, by as many processes as there are cores: iterates over results."""
     if max(seeds) >= FIRST_HELD_OUT_SEED:
         raise ValueError(
             f"seed {max(seeds)} is held out for evaluation: train on seeds below {FIRST_HELD_OUT_SEED}"
         )
-    with ProcessPoolExecutor(workers or os.cpu_count(), mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
         yield from pool.map(draw, seeds, chunksize=64)
 
 

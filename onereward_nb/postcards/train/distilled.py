@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from ...evaluation import TUNING
+from ...files import write_folder
 from ...models import MODELS
 from ...pipeline import FluxFillCFGPipeline
 from ..architecture import make_transformer
@@ -85,5 +86,6 @@ def main():
     model = DistillationLoss(make_student(teacher.transformer), teacher).to(run.device)
     model = train(run, model, partial(sample, model, teacher, args.vae, run.device))
     if run.accelerator.is_main_process:
-        model.student.to(torch.bfloat16).save_pretrained(args.out / "postcard-fill-distilled" / "transformer")
-        print(f"transformer written to {args.out / 'postcard-fill-distilled'}")
+        folder = args.out / "postcard-fill-distilled"
+        write_folder(folder / "transformer", model.student.to(torch.bfloat16).save_pretrained)
+        print(f"transformer written to {folder}")

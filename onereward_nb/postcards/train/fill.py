@@ -18,14 +18,14 @@ from torch import nn
 from transformers import CLIPTextModel, T5EncoderModel
 
 from ...evaluation import TUNING
-from ...files import write, write_json
+from ...files import write, write_folder, write_json
 from ...models import MODELS
 from ...pipeline import FluxFillCFGPipeline
 from ..architecture import make_scheduler, make_text_encoders, make_transformer
 from ..showcase import showcase
 from ..text import MAX_LENGTH, make_tokenizer
 from .data import training_edits
-from .run import Run, adamw, arguments
+from .run import OPENING, Run, adamw, arguments
 
 # of the loss: how well the masked part is filled; the rest: how well the visible part is copied
 INSIDE_SHARE = 0.9
@@ -134,7 +134,7 @@ def data_key(args):
 
 
 def draw_data(args, device):
-    vae = AutoencoderKL.from_pretrained(args.vae, torch_dtype=torch.float32).to(device)
+    vae = AutoencoderKL.from_pretrained(args.vae, **OPENING).to(device)
     parts, drawn = [], 0
     for pictures, shown, masks, prompts in training_edits(
         range(args.first_seed, args.first_seed + args.scenes)
@@ -178,22 +178,20 @@ def draw_batch(data, count, positions):
 
 
 def trained_networks(folder):
-    """Transformer and text encoders of a pipeline that was saved before, in float32."""
+    """Transformer and text encoders of a pipeline that was saved before."""
     parts = {
         "transformer": FluxTransformer2DModel,
         "text_encoder": CLIPTextModel,
         "text_encoder_2": T5EncoderModel,
     }
-    return [
-        network.from_pretrained(folder / name, torch_dtype=torch.float32) for name, network in parts.items()
-    ]
+    return [network.from_pretrained(folder / name, **OPENING) for name, network in parts.items()]
 
 
 def as_pipeline(pipeline, model, vae):
     """The networks in training, the VAE of a folder and what else belongs to it, as a pipeline of a given class."""
     return pipeline(
         scheduler=make_scheduler(),
-        vae=AutoencoderKL.from_pretrained(vae),
+        vae=AutoencoderKL.from_pretrained(vae, **OPENING),
         text_encoder=model.clip,
         tokenizer=make_tokenizer(with_bos=True),
         text_encoder_2=model.t5,
@@ -212,15 +210,20 @@ def sample(model, vae, device):
 
 def save_pipeline(model, vae, folder):
     """Everything in diffusers' layout, bf16 safetensors: opens with FluxFillPipeline.from_pretrained."""
-    as_pipeline(FluxFillPipeline, model, vae).to(torch.bfloat16).save_pretrained(folder)
-    for encoder in ("text_encoder", "text_encoder_2"):
-        # stored in bf16, opened in float32 as diffusers opens the rest
-        path = folder / encoder / "config.json"
-        write_json(path, json.loads(path.read_text()) | {"dtype": "float32"})
-    path = folder / "transformer" / "config.json"
-    config = json.loads(path.read_text())
-    config.pop("_name_or_path", None)  # the folder that training started from, on this machine
-    write_json(path, config)
+    pipe = as_pipeline(FluxFillPipeline, model, vae).to(torch.bfloat16)
+
+    def save(temporary):
+        pipe.save_pretrained(temporary)
+        for encoder in ("text_encoder", "text_encoder_2"):
+            # stored in bf16, opened in float32 as diffusers opens the rest
+            path = temporary / encoder / "config.json"
+            write_json(path, json.loads(path.read_text()) | {"dtype": "float32"})
+        path = temporary / "transformer" / "config.json"
+        config = json.loads(path.read_text())
+        config.pop("_name_or_path", None)  # the folder that training started from, on this machine
+        write_json(path, config)
+
+    write_folder(folder, save)
 
 
 def train(run, model, sample):

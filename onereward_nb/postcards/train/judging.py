@@ -4,10 +4,12 @@ import torch
 from torch import nn
 from transformers import Qwen2_5_VLForConditionalGeneration
 
+from ...files import write_folder
 from ...queries import padded, read, script
 from ...vision import see
 from ..architecture import make_image_processor, make_reward_model
 from ..text import make_chat_tokenizer
+from .run import OPENING
 
 
 class Viewer(nn.Module):
@@ -30,18 +32,21 @@ class Viewer(nn.Module):
 
 
 def network(folder=None):
-    """A new network, or that of a folder, in float32."""
+    """A new network, or that of a folder."""
     if folder is None:
         return make_reward_model()
-    return Qwen2_5_VLForConditionalGeneration.from_pretrained(
-        folder, dtype=torch.float32, local_files_only=True, use_safetensors=True
-    )
+    return Qwen2_5_VLForConditionalGeneration.from_pretrained(folder, **OPENING)
 
 
 def save_network(model, folder):
     """Network, tokenizer, chat template and image processor in Qwen2.5-VL's layout; bf16 safetensors."""
-    for part in (model.to(torch.bfloat16), make_chat_tokenizer(), make_image_processor()):
-        part.save_pretrained(folder)
+    parts = (model.to(torch.bfloat16), make_chat_tokenizer(), make_image_processor())
+
+    def save(temporary):
+        for part in parts:
+            part.save_pretrained(temporary)
+
+    write_folder(folder, save)
 
 
 def tokenize(questions):

@@ -11,12 +11,11 @@ from dataclasses import asdict
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import torch
 
 from ...evaluation import TUNING, edit_examples, summarise
-from ...files import write_json
+from ...files import write_folder, write_json
 from ...lora import add_lora, save_lora
 from ...models import MODELS, models_folder
 from ...pipeline import FluxFillCFGPipeline
@@ -27,7 +26,7 @@ from ..oracle import score_all
 from ..showcase import showcase
 from .data import draw_in_parallel, task_edit
 from .rewarded import RewardedRun
-from .run import arguments
+from .run import OPENING, arguments
 
 ALGORITHMS = {1: Algorithm1, 2: Algorithm2}
 NAMES = {1: "postcard-fill-onereward", 2: "postcard-fill-onereward-dynamic"}
@@ -52,8 +51,8 @@ def draw_edits(pipe, task, seeds):
 
 
 def load(folder, device):
-    """The pipeline to start from, in float32, which small steps need."""
-    pipe = FluxFillCFGPipeline.from_pretrained(folder).to(device)
+    """The pipeline to start from."""
+    pipe = FluxFillCFGPipeline.from_pretrained(folder, **OPENING).to(device)
     model = MODELS["postcard-fill"]
     pipe.settings, pipe.default_size = dict(model.settings), model.default_size
     pipe.set_progress_bar_config(disable=True)
@@ -61,12 +60,8 @@ def load(folder, device):
 
 
 def save_transformer(pipe, folder):
-    """The transformer in bf16, file by file whole at any time."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=folder.parent) as temporary:
-        deepcopy(pipe.transformer).to(torch.bfloat16).save_pretrained(temporary)
-        for file in Path(temporary).iterdir():
-            file.replace(folder / file.name)
+    """Write the transformer of a pipeline in bf16; the pipeline's own stays as it is."""
+    write_folder(folder, deepcopy(pipe.transformer).to(torch.bfloat16).save_pretrained)
 
 
 def train(args, reward_model):

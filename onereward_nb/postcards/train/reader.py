@@ -16,7 +16,7 @@ from ..reader import CLASSES, FACE_SIZE, PictureReader, WordReader, cut_face, tr
 from ..rendering import render
 from ..scenes import LETTERS, LONGEST_WORD, make_scene
 from .data import draw_in_parallel
-from .run import Run, arguments
+from .run import OPENING, Run, arguments
 
 
 def labelled(seed):
@@ -102,7 +102,7 @@ def main():
 @torch.inference_mode()
 def through_vae(folder, pictures):
     """The pictures as the VAE gives them back, uint8."""
-    vae = AutoencoderKL.from_pretrained(folder, torch_dtype=torch.float32).to(pictures.device)
+    vae = AutoencoderKL.from_pretrained(folder, **OPENING).to(pictures.device)
     returned = []
     for batch in pictures.split(128):
         latents = vae.encode(batch.permute(0, 3, 1, 2).float() / 127.5 - 1).latent_dist.mean

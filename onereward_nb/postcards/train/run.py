@@ -12,6 +12,10 @@ from accelerate.utils import broadcast
 from safetensors.torch import load_file, save_file
 
 from ...files import write, write_json
+from ...full_size import DTYPE
+
+# how weights are opened to be trained or learned from: in float32, which small steps need, and from safetensors on disk
+OPENING = {DTYPE: torch.float32, "use_safetensors": True, "local_files_only": True}
 
 
 def arguments(description, **defaults):
@@ -24,7 +28,10 @@ def arguments(description, **defaults):
         "--device", default="cuda" if torch.cuda.is_available() else "cpu", help="cpu, cuda or mps"
     )
     parser.add_argument(
-        "--out", type=Path, help="folder of checkpoint, log and pictures; a checkpoint there is resumed"
+        "--out",
+        type=Path,
+        required=True,
+        help="folder of checkpoint, log and pictures; a checkpoint there is resumed",
     )
     parser.add_argument("--scenes", type=int, help="how many training scenes to draw")
     parser.add_argument("--batch", type=int, help="examples per step and process")
@@ -34,11 +41,12 @@ def arguments(description, **defaults):
     return parser
 
 
-def adamw(model, lr, apart=("embed", "shared")):
-    """AdamW that lets weights decay, but neither vectors nor what has one of the words `apart` in its name."""
+def adamw(model, lr):
+    """AdamW that lets weights decay, but neither vectors nor embeddings."""
     kept_apart, decayed = [], []
     for name, parameter in model.named_parameters():
-        some = kept_apart if parameter.ndim < 2 or any(word in name for word in apart) else decayed
+        embedding = "embed" in name or "shared" in name  # the latter is T5's
+        some = kept_apart if parameter.ndim < 2 or embedding else decayed
         some.append(parameter)
     groups = [{"params": decayed, "weight_decay": 0.01}, {"params": kept_apart, "weight_decay": 0.0}]
     return torch.optim.AdamW(groups, lr, betas=(0.9, 0.95))

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from diffusers.image_processor import VaeImageProcessor
 from torch import nn
 
+from ...files import write_folder
 from ...grids import grid
 from ..architecture import make_vae
 from .data import SIZE, training_pictures
@@ -79,6 +80,6 @@ def main():
     vae = run.finish().vae.eval()
     settle_scale(vae, random_crops(pictures, 512, 128, run.device))
     if run.accelerator.is_main_process:
-        vae.to(torch.bfloat16).save_pretrained(args.out / "vae")
+        write_folder(args.out / "vae", vae.to(torch.bfloat16).save_pretrained)
         scale, shift = vae.config.scaling_factor, vae.config.shift_factor
         print(f"VAE written to {args.out / 'vae'}: scaling {scale:.4f}, shift {shift:.4f}")
