@@ -206,8 +206,8 @@ def fails(*_):
     raise RuntimeError("told to fail")
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_the_worker_outlives_an_error_that_cannot_be_told():
+def test_the_worker_outlives_an_error_that_cannot_be_told(monkeypatch):
+    monkeypatch.setattr(threading, "excepthook", lambda error: None)  # which would tell it to pytest
     worker, done = Worker(on_error=fails), threading.Event()
     with worker.start(fails):
         pass
