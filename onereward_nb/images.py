@@ -101,7 +101,7 @@ def picture_and_mask(images, masks, size=None):
         _check_mask(mask, (width, height))
     if size is not None and size != (width, height):
         arrays = [_resized(array, size) for array in arrays]
-        drawn = [_smaller(mask, size) for mask in drawn]
+        drawn = [_mask_at(mask, size) for mask in drawn]
     return np.stack(arrays), np.stack([np.asarray(mask) > 0 for mask in drawn]).astype(np.float32)
 
 
@@ -134,7 +134,7 @@ def _not_of_ones(array):
         )
 
 
-def _smaller(mask, size):
+def _mask_at(mask, size):
     """A mask at the size to work at. ValueError if so little is masked that nothing of it is left there."""
     resized = as_mask(mask.resize(size, Image.LANCZOS))
     if resized.getbbox() is None:

@@ -4,17 +4,11 @@ Each function returns a `Picture`, which a notebook shows when it is the last va
 there is one small PNG of at most 256 colours, with alternative text.
 """
 
-import io
-from contextlib import contextmanager
-from math import ceil
-
-import matplotlib
 import numpy as np
-from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, NullLocator
-from PIL import Image
 
-from .grids import FRAME, GAP, INK, Picture, grid
+from .axes import COLOURS, MARKERS, in_words, note, styled_axes, with_ends
+from .grids import FRAME, INK, Picture, grid
+from .pareto import front, unbeaten
 
 __all__ = [
     "COLOURS",
@@ -28,28 +22,8 @@ __all__ = [
     "rows",
     "scatter",
     "stacked",
+    "unbeaten",
 ]
-
-# The colours of Okabe and Ito, which colour-blind readers can tell apart; markers for who sees none
-COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000"]
-MARKERS = ["o", "s", "^", "D", "v", "P", "X"]
-
-STYLE = {
-    "figure.dpi": 100,
-    "font.family": "DejaVu Sans",  # comes with matplotlib, so it is the same everywhere
-    "text.color": INK,
-    "axes.labelcolor": INK,
-    "axes.edgecolor": "#888888",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "axes.titlesize": 11,
-    "grid.color": "#e4e4e4",
-    "legend.frameon": False,
-    "xtick.color": INK,
-    "ytick.color": INK,
-}
 
 
 def curves(series, x, y, title=None, alt=None):
@@ -64,13 +38,13 @@ def curves(series, x, y, title=None, alt=None):
     Returns:
         A `Picture`.
     """
-    with _axes(title) as (axes, finish):
+    with styled_axes(title) as (axes, finish):
         for (label, (xs, ys, *band)), colour, marker in zip(series.items(), COLOURS, MARKERS, strict=False):
             axes.plot(xs, ys, color=colour, marker=marker, label=label)
             if band:
                 axes.fill_between(xs, *band, color=colour, alpha=0.15, linewidth=0)
         axes.set(xlabel=x, ylabel=y)
-        return finish(alt or _in_words("Curves", series, f"{y} over {x}", title), series)
+        return finish(alt or in_words("Curves", series, f"{y} over {x}", title), series)
 
 
 def bars(series, y, title=None, digits=2, alt=None):
@@ -88,25 +62,18 @@ def bars(series, y, title=None, digits=2, alt=None):
     groups = list(dict.fromkeys(group for values in series.values() for group in values))
     width = 0.8 / len(series)
     room = 8 if len(groups) * len(series) > 12 else 6.4  # for the values of many bars
-    with _axes(title, grid_axis="y", size=(room, 4)) as (axes, finish):
+    with styled_axes(title, grid_axis="y", size=(room, 4)) as (axes, finish):
         for i, ((label, values), colour) in enumerate(zip(series.items(), COLOURS, strict=False)):
             for group, value in values.items():
-                middle, low, high = value if isinstance(value, (tuple, list)) else (value,) * 3
+                middle, low, high = with_ends(value)
                 at = groups.index(group) + (i - (len(series) - 1) / 2) * width
                 axes.bar(at, middle, width * 0.92, color=colour, label=label)
                 if low != high:
                     axes.errorbar(at, middle, [[middle - low], [high - middle]], color=INK, capsize=3, lw=1.2)
-                axes.annotate(
-                    f"{middle:.{digits}f}",
-                    (at, high),
-                    (0, 3),
-                    textcoords="offset points",
-                    ha="center",
-                    size=9,
-                )
+                note(axes, f"{middle:.{digits}f}", (at, high), (0, 3), ha="center")
         axes.set_xticks(range(len(groups)), groups)
         axes.set(ylabel=y)
-        return finish(alt or _in_words("Bars", series, f"{y} for {', '.join(groups)}", title), series)
+        return finish(alt or in_words("Bars", series, f"{y} for {', '.join(groups)}", title), series)
 
 
 def rows(series, x, title=None, alt=None):
@@ -121,19 +88,19 @@ def rows(series, x, title=None, alt=None):
         A `Picture`.
     """
     names = list(dict.fromkeys(name for values in series.values() for name in values))
-    with _axes(title, size=(6.4, 1.3 + max(0.28, 0.14 * len(series)) * len(names))) as (axes, finish):
+    with styled_axes(title, size=(6.4, 1.3 + max(0.28, 0.14 * len(series)) * len(names))) as (axes, finish):
         for i, ((label, values), colour, marker) in enumerate(
             zip(series.items(), COLOURS, MARKERS, strict=False)
         ):
             beside = min(0.3, 0.8 / len(series)) * (i - (len(series) - 1) / 2)
             for name, value in values.items():
-                middle, low, high = value if isinstance(value, (tuple, list)) else (value,) * 3
+                middle, low, high = with_ends(value)
                 at = names.index(name) + beside
                 axes.plot((low, high), (at, at), color=colour, lw=1.6)
                 axes.plot(middle, at, color=colour, marker=marker, ls="none", ms=5, label=label)
         axes.set_yticks(range(len(names)), names)
         axes.set(xlabel=x, ylim=(len(names) - 0.4, -0.6))
-        return finish(alt or _in_words("Rows", series, f"{x} for {', '.join(names)}", title), series)
+        return finish(alt or in_words("Rows", series, f"{x} for {', '.join(names)}", title), series)
 
 
 def outcomes(contests, title=None, alt=None):
@@ -151,7 +118,7 @@ def outcomes(contests, title=None, alt=None):
         ValueError if the three don't make up 100.
     """
     colours = {"good": COLOURS[0], "same": FRAME, "bad": COLOURS[1]}
-    with _axes(title, grid_axis="x", size=(6.4, 1.3 + 0.3 * len(contests))) as (axes, finish):
+    with styled_axes(title, grid_axis="x", size=(6.4, 1.3 + 0.3 * len(contests))) as (axes, finish):
         for at, (name, parts) in enumerate(contests.items()):
             if abs(sum(parts[part] for part in colours) - 100) > 0.5:
                 raise ValueError(f"{name}: good, same and bad of {parts} must make up 100 percent together.")
@@ -166,7 +133,7 @@ def outcomes(contests, title=None, alt=None):
                 left += parts[part]
         axes.set_yticks(range(len(contests)), list(contests))
         axes.set(xlabel="percent", xlim=(0, 100), ylim=(len(contests) - 0.4, -0.6))
-        return finish(alt or _in_words("Outcomes", colours, ", ".join(contests), title), colours)
+        return finish(alt or in_words("Outcomes", colours, ", ".join(contests), title), colours)
 
 
 def radar(series, title=None, top=1.0, alt=None):
@@ -183,7 +150,7 @@ def radar(series, title=None, top=1.0, alt=None):
     if len(dimensions) < 3:
         raise ValueError(f"A radar chart needs three dimensions or more, got {dimensions}: use bars.")
     angles = np.linspace(0, 2 * np.pi, len(dimensions), endpoint=False)
-    with _axes(None, projection="polar", size=(6.4, 5)) as (axes, finish):
+    with styled_axes(None, projection="polar", size=(6.4, 5)) as (axes, finish):
         axes.figure.suptitle(title or "", x=0.01, ha="left", size=11)
         for (label, values), colour, marker in zip(series.items(), COLOURS, MARKERS, strict=False):
             closed = [values[dimension] for dimension in [*dimensions, dimensions[0]]]
@@ -193,7 +160,7 @@ def radar(series, title=None, top=1.0, alt=None):
         for text, angle in zip(axes.get_xticklabels(), angles, strict=True):
             side = round(np.sin(angle), 3)  # labels grow away from the circle
             text.set_horizontalalignment("left" if side > 0 else "right" if side < 0 else "center")
-        return finish(alt or _in_words("Radar chart", series, ", ".join(dimensions), title), series)
+        return finish(alt or in_words("Radar chart", series, ", ".join(dimensions), title), series)
 
 
 def scatter(panels, x, y, under=None, title=None, alt=None):
@@ -218,14 +185,14 @@ def scatter(panels, x, y, under=None, title=None, alt=None):
     extent = np.ptp(np.concatenate([points for clouds in panels.values() for _, points, _ in clouds]), axis=0)
     height = (8 / len(panels) - 0.6) * extent[1] / extent[0] + 1.5  # inches, of them words above and below
     names = [*(under or {}), *labels]
-    with _axes(title, panels=list(panels), size=(8, height)) as (axes, finish):
+    with styled_axes(title, panels=list(panels), size=(8, height)) as (axes, finish):
         for one, clouds in zip(axes, panels.values(), strict=True):
             for label, points, colour in clouds:
                 one.scatter(*points.T, s=3, color=colour, label=label, linewidths=0)
             one.set(xlabel=x, aspect="equal")
         axes[0].set(ylabel=y)
         what = f"{title or f'{y} over {x}'}: {', '.join(panels)}"
-        words = alt or _in_words("Clouds of points", names, what, None)
+        words = alt or in_words("Clouds of points", names, what, None)
         return finish(words, names, markerscale=4)  # points of a cloud are too small to tell
 
 
@@ -243,119 +210,18 @@ def stacked(series, x, marks=None, title=None, alt=None):
     """
     names = list(dict.fromkeys(name for values in series.values() for name in values))
     ends = dict.fromkeys(names, 0)
-    with _axes(title, grid_axis="x", size=(6.4, 1.9 + 0.34 * len(names))) as (axes, finish):
+    with styled_axes(title, grid_axis="x", size=(6.4, 1.9 + 0.34 * len(names))) as (axes, finish):
         for (label, values), colour in zip(series.items(), COLOURS, strict=False):
             for name, value in values.items():
                 axes.barh(names.index(name), value, 0.72, ends[name], color=colour, label=label)
                 ends[name] += value
         for at, end in enumerate(ends.values()):
-            axes.annotate(
-                f"{end:.1f}",
-                (end, at),
-                (4, 0),
-                textcoords="offset points",
-                va="center",
-                size=9,
-                zorder=4,  # over the line of a mark that is near
-                bbox={"facecolor": "white", "linewidth": 0, "pad": 1},
-            )
+            over_marks = {"zorder": 4, "bbox": {"facecolor": "white", "linewidth": 0, "pad": 1}}
+            note(axes, f"{end:.1f}", (end, at), (4, 0), va="center", **over_marks)
         for label, value in (marks or {}).items():
             axes.axvline(value, color=INK, ls="--", lw=1, zorder=3)
-            axes.annotate(label, (value, -0.6), (3, 0), textcoords="offset points", va="bottom", size=9)
+            note(axes, label, (value, -0.6), (3, 0), va="bottom")
         axes.set_yticks(range(len(names)), names)
         axes.set(xlabel=x, ylim=(len(names) - 0.4, -1.1 if marks else -0.6))
-        words = alt or _in_words("Stacked bars", series, f"{x} for {', '.join(names)}", title)
+        words = alt or in_words("Stacked bars", series, f"{x} for {', '.join(names)}", title)
         return finish(words, series, handleheight=0.4)
-
-
-def front(panels, x, y, title=None, alt=None):
-    """What is worth its cost: points in panels side by side, and the Pareto front of each panel.
-
-    Args:
-        panels: {panel: {label: [(cost, value), ...]}}, costs above 0. On the front is a point that no other beats:
-            none costs at most as much and is at least as good, and better in one of the two.
-        x, y: labels of the axes, with units; x, the cost, is drawn on a logarithmic axis.
-        title, alt: as for `curves`.
-
-    Returns:
-        A `Picture`, 800 pixels wide where there are several panels.
-    """
-    labels = list(dict.fromkeys(label for series in panels.values() for label in series))
-    size = (8, 3.4) if len(panels) > 1 else (6.4, 4)
-    with _axes(title, panels=list(panels), size=size) as (axes, finish):
-        for one, series in zip(axes, panels.values(), strict=True):
-            for label, colour, marker in zip(labels, COLOURS, MARKERS, strict=False):
-                if label in series:
-                    one.plot(*zip(*series[label], strict=True), marker, ms=5, color=colour, label=label)
-            best = unbeaten([point for points in series.values() for point in points])
-            one.step(*zip(*best, strict=True), where="post", color="#888888", lw=1, zorder=1)
-            one.set(xlabel=x, xscale="log")
-            one.xaxis.set_major_locator(FixedLocator(_doubling(series)))
-            one.xaxis.set_major_formatter("{x:g}")
-            one.xaxis.set_minor_locator(NullLocator())
-        axes[0].set(ylabel=y)
-        what = f"{title or f'{y} over {x}'}: {', '.join(panels)}"
-        return finish(alt or _in_words("Pareto fronts", labels, what, None), labels)
-
-
-def unbeaten(points):
-    """The points (cost, value) that no other beats, by rising cost and value."""
-    best = []
-    for cost, value in sorted(set(points), key=lambda point: (point[0], -point[1])):
-        if not best or value > best[-1][1]:
-            best.append((cost, value))
-    return best
-
-
-@contextmanager
-def _axes(title, grid_axis="both", projection=None, panels=None, size=(6.4, 4)):
-    """Axes in our style, and a function (alt, series) that makes a `Picture` of them.
-
-    panels: the titles of several axes side by side, which share their limits; then a list of axes is given.
-    size: width and height in inches of 100 pixels.
-    """
-    with matplotlib.rc_context(STYLE):
-        # Without pyplot nothing is left behind that a notebook would show a second time.
-        figure = Figure(figsize=size, layout="constrained")
-        titles = panels or [title]
-        axes = figure.subplots(
-            1, len(titles), sharex=True, sharey=True, squeeze=False, subplot_kw={"projection": projection}
-        )[0]
-        for one, name in zip(axes, titles, strict=True):
-            one.grid(False)
-            one.grid(True, axis=grid_axis)
-            one.set_title(name or "", loc="left")
-        if panels and title:
-            figure.suptitle(title, x=0.01, ha="left", size=11)
-
-        def finish(alt, series, **legend):
-            if len(series) > len(COLOURS):
-                raise ValueError(f"{len(series)} series cannot be told apart: show at most {len(COLOURS)}.")
-            if len(series) > 1:
-                by_label = dict(zip(*reversed(axes[-1].get_legend_handles_labels()), strict=True))
-                _legend(figure, by_label, **legend)
-            buffer = io.BytesIO()
-            figure.savefig(buffer, format="png")
-            return Picture(Image.open(buffer).convert("RGB"), alt)
-
-        yield axes if panels else axes[0], finish
-
-
-def _legend(figure, by_label, **style):
-    """A legend under the axes, in as few rows as the figure's width allows, and as even ones."""
-    for lines in range(1, len(by_label) + 1):
-        columns = ceil(len(by_label) / lines)
-        legend = figure.legend(by_label.values(), by_label, loc="outside lower left", ncols=columns, **style)
-        if columns == 1 or legend.get_window_extent().width <= figure.bbox.width - 2 * GAP:
-            return
-        legend.remove()
-
-
-def _doubling(series):
-    """Ticks for costs: from the lowest of them, each twice the one before."""
-    costs = [cost for points in series.values() for cost, _ in points]
-    return min(costs) * 2.0 ** np.arange(1 + int(np.log2(max(costs) / min(costs))))
-
-
-def _in_words(kind, series, what, title):
-    return f"{kind}: {title or what}. {', '.join(map(str, series))}."

@@ -17,7 +17,7 @@ from traitlets import TraitError
 import onereward_nb as onr
 from onereward_nb import masks
 from onereward_nb.stand_in import components
-from onereward_nb.widgets import edits
+from onereward_nb.widgets import edits, live
 from onereward_nb.widgets import studio as module
 from onereward_nb.widgets.jobs import Worker
 
@@ -237,7 +237,7 @@ def test_live_answers_strokes_and_settings(studio, mask):
 def test_live_is_tried_with_small_models_and_left_where_they_are_slow(pipe, image, mask, monkeypatch):
     studio = onr.studio(pipe, image, mask, **SETTINGS)
     assert studio.live
-    monkeypatch.setattr(module, "LIVE_SECONDS", 0)
+    monkeypatch.setattr(live, "SECONDS", 0)
     made(studio)
     assert studio.live  # the first may be slow because it is the first
     made(studio)
@@ -246,7 +246,7 @@ def test_live_is_tried_with_small_models_and_left_where_they_are_slow(pipe, imag
     studio.live = True  # asked for
     studio.wait(SOON)
     assert studio.live
-    monkeypatch.setattr(module, "LIVE_PARAMETERS", 1)
+    monkeypatch.setattr(live, "PARAMETERS", 1)
     assert not onr.studio(pipe, image.rotate(180)).live
 
 

@@ -6,7 +6,7 @@ from numbers import Real
 import numpy as np
 
 from ..evaluation import Z, load_results
-from ..plots import unbeaten
+from ..pareto import unbeaten
 from ..tasks import TASKS
 from .verdict import verdict
 

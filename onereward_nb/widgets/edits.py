@@ -106,6 +106,21 @@ class Edit:
         return "\n".join(["import onereward_nb as onr", "", "onr.run_task(", "    pipe,", *lines, ")"])
 
 
+def run_all(edits, pipe, on_step):
+    """Run some edits one after the other: yields each with its result.
+
+    on_step(words, share, preview) is called after each step: words such as "Picture 1 of 2, step 3 of 8", the share of
+    all that is done, from 0 to 1, and a preview as for `Edit.run`.
+    """
+    for number, edit in enumerate(edits):
+        words = f"Picture {number + 1} of {len(edits)}, step" if len(edits) > 1 else "Step"
+
+        def tell(step, steps, preview, number=number, words=words):
+            on_step(f"{words} {step} of {steps}", (number + step / steps) / len(edits), preview)
+
+        yield edit.run(pipe, tell)
+
+
 def load(path):
     """The edit that `Edit.save` wrote.
 

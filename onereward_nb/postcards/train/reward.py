@@ -90,7 +90,7 @@ def temperature(margins):
 def blend(model, start, pairs):
     """Give a model the mean of its weights and those it began with, in the shares that judge unseen pairs best.
 
-    A network that has learned from new pairs has also lost something; the mean of both knows more than either.
+    A network that has learned from new pairs has also lost something; the mean of both can know more than either.
     start: weights in the order of model.parameters(). Returns the share of the start. Source: Wortsman et al., Robust
     fine-tuning of zero-shot models, arXiv 2109.01903.
     """
