@@ -22,9 +22,10 @@ FULL_SIZE = ["flux-fill", "onereward", "onereward-dynamic", "onereward-removal-l
 
 
 def test_import_is_light():
+    # the time of the processor, for other tests may keep the machine busy
     code = (
-        "import sys, time; start = time.perf_counter(); import onereward_nb;"
-        "took = time.perf_counter() - start;"
+        "import sys, time; start = time.process_time(); import onereward_nb;"
+        "took = time.process_time() - start;"
         "heavy = {'torch', 'diffusers', 'transformers', 'matplotlib', 'PIL', 'numpy'} & set(sys.modules);"
         "assert not heavy, heavy; assert took < 0.5, took;"
         "import onereward_nb.masks; assert not {'torch', 'diffusers'} & set(sys.modules)"
