@@ -38,6 +38,14 @@ def test_requirements_are_exact_and_within_the_ranges_of_the_package():
         assert requirement.specifier.contains(versions[requirement.name]), requirement
 
 
+def test_each_notebook_says_how_long_its_exercises_take():
+    for path in notebooks.find():
+        words = path.read_text(encoding="utf-8")
+        each = re.findall(r"### Exercise \d+: [^(]*\((\d+) minutes, (?:easy|medium|hard)\)", words)
+        total = re.search(r"minutes to read, (\d+) minutes for the exercises", words)
+        assert len(each) >= 3 and int(total[1]) == sum(map(int, each)), path.name
+
+
 def test_stored_notebooks_are_in_order():
     assert list(map(str, notebooks.check(notebooks.find()))) == []
 
