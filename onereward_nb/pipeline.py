@@ -81,6 +81,9 @@ class FluxFillCFGPipeline(FluxFillPipeline):
     ):
         """Paint the masked region of a picture as the prompt says.
 
+        The defaults are diffusers' own. Those of the model are `pipe.settings`: `run_task` takes them, or call
+        `pipe(..., **pipe.settings)`.
+
         Args:
             prompt, prompt_2: what to paint, a string or a list of them; prompt_2 goes to T5 in place of
                 prompt.

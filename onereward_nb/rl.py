@@ -4,7 +4,9 @@ Algorithm 1 and Algorithm 2 of the paper. The rewarded picture comes from one st
 (Xu et al., arXiv 2304.05977), and there is no KL term: what keeps the policy from pleasing the reward model by
 nonsense is the bound on the reward, the single step, and the average of the weights.
 
-An iteration, all of it:
+All of a run, with lists of one length for prompts, pictures and masks:
+
+    from onereward_nb import rollout
 
     edits = {"removal": rollout.prepare(pipe, "removal", prompts, images, masks)}
     algorithm = Algorithm1(pipe, reward_model)
@@ -175,6 +177,7 @@ class Algorithm1(nn.Module):
         torch.clear_autocast_cache()  # which knows a weight by its place, not by its value
 
     def make_optimizer(self):
+        """AdamW over the weights that learn, without weight decay, at the settings' learning rate."""
         return torch.optim.AdamW(self.trained, self.settings.learning_rate, weight_decay=0.0)
 
 

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from onereward_nb import notebooks
 
 ROOT = Path(__file__).parents[1]
@@ -24,6 +26,13 @@ def test_both_commands_of_the_readme_prepare_the_same_environment():
 def test_the_readme_lists_every_notebook():
     stored = {f"notebooks/{path.name}" for path in notebooks.find()}
     assert set(re.findall(r"\]\((notebooks/[^)]+)\)", README)) == stored
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", *sorted((ROOT / "assets/models").glob("*/README.md"))])
+def test_the_first_code_of_readme_and_cards_runs(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for code in re.findall(r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), re.M | re.S)[:1]:
+        exec(code, {})
 
 
 def test_requirements_are_exact_and_within_the_ranges_of_the_package():

@@ -25,7 +25,9 @@ def studio(pipe, image, mask=None, autosave=None, **settings):
         autosave: a folder. The mask and every result are written there, and taken up again after the kernel
             was restarted, in place of the starting values. Each picture has a folder of its own in it. Without
             effect while notebook outputs are stored or compared.
-        settings: starting values of the studio's settings, see `Studio`.
+        settings: starting values: task, prompt, negative_prompt, true_cfg_scale (1 to 30), num_inference_steps
+            (1 to 200), seed (0 to 2**31 - 1), roll, pictures (1 to 4), live. `help(onr.studio(pipe, image))`
+            says more.
 
     Returns:
         A `Studio`.
