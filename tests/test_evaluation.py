@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -19,6 +20,13 @@ def test_wilson_holds_the_rates_within_z_standard_errors(seed):
     errors = np.sqrt(rates * (1 - rates) / trials)
     held = rates[np.abs(rates - successes / trials) <= evaluation.Z * errors + 1e-12]
     assert evaluation.wilson(successes, trials) == pytest.approx((held.min(), held.max()), abs=2e-5)
+
+
+def test_intervals_of_rates_and_changes_stay_where_these_can_be():
+    for trials in range(1, 200):
+        assert evaluation.wilson(0, trials)[0] >= 0 and evaluation.wilson(trials, trials)[1] <= 1
+    assert evaluation.paired_difference(0, 2, 2)["low"] == -1
+    assert evaluation.paired_difference(2, 0, 2)["high"] == 1
 
 
 @pytest.mark.parametrize(("successes", "trials"), [(1, 0), (3, 2), (-1, 5)])
@@ -39,6 +47,9 @@ def test_the_interval_of_a_mean_holds_the_truth_19_times_in_20():
 def test_a_mean_comes_with_its_interval():
     low, high = evaluation.mean_interval([0.0, 0.5, 1.0])
     assert evaluation.mean([0.0, 0.5, 1.0]) == {"mean": 0.5, "low": low, "high": high}
+    # of deviations -1/2, 0 and 1/2 the variance is 1/2 over two, not over three
+    assert (high - low) / 2 == pytest.approx(evaluation.Z * math.sqrt(0.25 / 3))
+    assert evaluation.mean_interval([0.5]) == (-math.inf, math.inf)
 
 
 def test_a_summary_counts_successes_and_averages_dimensions():
@@ -54,6 +65,7 @@ class Recorder:
 
     settings = {"true_cfg_scale": 4.0, "num_inference_steps": 28}  # noqa: RUF012
     default_size = 64
+    device = SimpleNamespace(type="cpu")
 
     def __init__(self):
         self.calls = []
@@ -74,6 +86,13 @@ def test_examples_are_run_in_batches_each_with_its_own_seed_and_the_models_setti
     ]
     assert all(settings == {"true_cfg_scale": 1.0, "num_inference_steps": 28} for *_, settings in pipe.calls)
     assert all(isinstance(result, Image.Image) for result in results)
+
+
+def test_what_is_evaluated_are_the_examples_of_the_seeds_asked_for():
+    pipe = Recorder()
+    evaluation.evaluate(pipe, "fill", count=3, first_seed=7, num_inference_steps=2)
+    assert [seed for _, seeds, _ in pipe.calls for seed in seeds] == [7, 8, 9]
+    assert pipe.calls[0][2]["num_inference_steps"] == 2
 
 
 def test_the_trained_model_fills_far_better_than_doing_nothing(postcard):
@@ -101,6 +120,8 @@ def test_calibration_compares_what_is_said_with_what_comes_true():
     assert bold["expected error"] == pytest.approx(0.2, abs=0.01)
     assert [each["true"] for each in bold["bins"]] == pytest.approx([0.25, 0.75], abs=0.02)
     assert evaluation.calibration([1.0, 0.0], [True, False])["expected error"] == 0
+    # each bin counts by its things: three that are as said, and one that is not
+    assert evaluation.calibration([1.0, 1.0, 1.0, 0.0], [True] * 4)["expected error"] == 0.25
 
 
 @pytest.mark.parametrize("chances", [[], [0.5, 1.2], [-0.1, 0.5], [0.5, math.nan], [0.5, 0.5, 0.5]])

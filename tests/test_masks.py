@@ -85,6 +85,7 @@ def test_extend_canvas(left, top, right, bottom):
     expected = np.ones(mask.size[::-1], bool)
     expected[inner] = False
     np.testing.assert_array_equal(painted(mask), expected)
+    assert (np.asarray(canvas)[expected] == 127).all()  # grey, which a model sees as nothing
     assert masks.extend_canvas(image.convert("P"), left=1)[0].mode == "RGB"
 
 

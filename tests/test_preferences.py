@@ -116,6 +116,8 @@ def test_more_items_keep_the_parts_that_there_are():
 def test_training_never_reaches_a_held_out_seed():
     with pytest.raises(ValueError, match="reach seed 1000000, which is held out"):
         preferences.parts(800_000)
+    with pytest.raises(ValueError, match="reach seed 1000000, which is held out"):
+        preferences.parts(5, first_seed=999_999)
     assert preferences.parts(5, first_seed=1_000_000)[0][1][0] == 1_000_000
 
 

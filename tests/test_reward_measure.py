@@ -77,6 +77,23 @@ def test_a_liking_for_the_first_place_shows_and_cancels(files):
     assert mild["removal quality"]["both orders"]["rate"] == 1.0
 
 
+@pytest.mark.parametrize(("winner", "loser", "right"), [(200, 100, 1.0), (100, 200, 0.0)])
+def test_planted_faults_count_as_the_judge_sees_them(files, monkeypatch, winner, loser, right):
+    def planted(kind, task, count):
+        return [
+            preferences.Pair(task, seed, kind.dimension, "a red ball", grey(winner), grey(loser))
+            for seed in range(count)
+        ]
+
+    monkeypatch.setattr(reward, "planted_pairs", planted)
+    for figures in reward.measure(Judge(), files, planted=4, task="fill")["planted"]["fill"].values():
+        assert figures["rate"] == figures["both orders"]["rate"] == right and figures["examples"] == 4
+    for figures in reward.measure(Judge(100.0), files, planted=4, task="fill")["planted"]["fill"].values():
+        assert (
+            figures["rate"] == 0.5
+        )  # one that always likes the first: the fault comes first in half of them
+
+
 def test_near_ties_and_plain_cases_are_counted_apart():
     pairs = [preferences.Pair("fill", 0, "structure", "", None, None, gap) for gap in (0.06, 0.1, 0.15, 1.0)]
     bins = reward.by_gap(pairs, np.array([False, True, False, True]))["structure"]

@@ -260,6 +260,17 @@ def test_at_the_bound_nothing_is_learned():
 # --- over many iterations --------------------------------------------------------------------------
 
 
+def test_weights_that_no_reward_moves_stay_as_they_are():
+    algorithm = Algorithm1(tiny_pipe(), Darker(), Settings(learning_rate=0.5))
+    before = values(algorithm.trained)
+    optimizer = algorithm.make_optimizer()
+    assert [group["lr"] for group in optimizer.param_groups] == [0.5]
+    for weight in algorithm.trained:
+        weight.grad = torch.zeros_like(weight)
+    optimizer.step()
+    assert all(torch.equal(now, then) for now, then in zip(values(algorithm.trained), before, strict=True))
+
+
 def iterate(algorithm, conditions, steps, rate=1e-3):
     """Plain iterations, as the module's docstring has them; the weights after each."""
     optimizer = algorithm.make_optimizer()

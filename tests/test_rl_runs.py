@@ -145,6 +145,26 @@ def test_a_collapse_stops_with_words_and_keeps_the_good_checkpoint(tmp_path):
     assert run.kept and run.kept[-1] < run.step
 
 
+def test_only_what_scores_best_so_far_is_kept(tmp_path):
+    run, edits = start(tmp_path, iterations=8)
+    scores = iter([0.7, 0.6, 0.8, 0.7, 0.8])  # the first is of the model that it starts from
+    run.measure = lambda: {
+        "removal": {"removal quality": {"mean": (score := next(scores))}, "success": {"rate": score}}
+    }
+    run.learn(edits)
+    assert run.kept == [2, 4, 8]
+
+
+def test_a_run_that_is_over_stays_as_it_is(tmp_path):
+    run, edits = start(tmp_path, iterations=2)
+    run.learn(edits)
+    finished = state(run)
+    again, edits = start(tmp_path, iterations=2)
+    again.learn(edits)
+    assert again.step == 2 and again.scores == run.scores
+    assert all(torch.equal(ours, theirs) for ours, theirs in zip(state(again), finished, strict=True))
+
+
 def test_the_true_score_is_the_mean_over_tasks_and_dimensions():
     figures = {
         task: {"success": {"rate": 1.0}, "outside": {"mean": 0.0}}

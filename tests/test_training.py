@@ -22,6 +22,7 @@ from onereward_nb.grids import grid
 from onereward_nb.postcards import make_scene
 from onereward_nb.postcards.architecture import make_text_encoders, make_transformer, make_vae
 from onereward_nb.postcards.rendering import silhouette
+from onereward_nb.postcards.text import make_tokenizer
 from onereward_nb.postcards.train import data, distilled, fill, onereward, reader, run
 from onereward_nb.tasks import TASKS
 
@@ -260,6 +261,53 @@ def vae_folder(tmp_path_factory):
     return folder
 
 
+def test_the_training_set_keeps_picture_mask_and_prompt_together(vae_folder, monkeypatch):
+    def mean_colours(vae, pictures, device, masks=None):
+        visible = 1 if masks is None else 1 - np.unpackbits(masks, axis=1).reshape(-1, 128, 128, 1)
+        return torch.from_numpy((pictures * visible).mean(axis=(1, 2)))
+
+    monkeypatch.setattr(fill, "encode", mean_colours)
+    # in parts, so that the pictures of later ones have to be counted on
+    monkeypatch.setattr(fill, "training_edits", partial(data.training_edits, scenes_each=2))
+    args = Namespace(vae=vae_folder, first_seed=15, scenes=5)  # with a spoiled picture among them
+    drawn = fill.draw_data(args, torch.device("cpu"))
+    clip, t5 = (make_tokenizer(with_bos=bos) for bos in (True, False))
+    edits = [(pictures, *edit) for pictures, some in map(data.scene_edits, range(15, 20)) for edit in some]
+    assert len(drawn["shown"]) == len(edits) and any(shown for _, shown, *_ in edits)
+    for place, (pictures, shown, bits, prompt) in enumerate(edits):
+        picture = pictures[shown : shown + 1]
+        whole, masked = mean_colours(None, picture, None), mean_colours(None, picture, None, bits[None])
+        assert torch.equal(drawn["latents"][drawn["shown"][place]], whole[0])
+        assert torch.equal(drawn["masked_latents"][place], masked[0])
+        assert torch.equal(drawn["masks"][place], torch.from_numpy(bits))
+        for name, tokenizer in (("clip_tokens", clip), ("t5_tokens", t5)):
+            tokens = drawn[name][place].tolist()
+            assert tokens[: len(tokenizer(prompt).input_ids)] == tokenizer(prompt).input_ids
+
+    def rows(batch):
+        parts = ("latents", "masked_latents", "masks", "clip_tokens", "t5_tokens")
+        return torch.cat([batch[name].flatten(1).double() for name in parts], dim=1)
+
+    everything = {
+        **drawn,
+        "latents": drawn["latents"][drawn["shown"]].float(),
+        "masks": fill.pack_masks(drawn["masks"]),
+    }
+    everything["masked_latents"] = drawn["masked_latents"].float()
+    known = {tuple(row) for row in rows(everything).tolist()}
+    batch = fill.draw_batch(drawn, 40, positions="here")
+    assert len({tuple(row) for row in rows(batch).tolist()} & known) > 10
+    assert all(tuple(row) in known for row in rows(batch).tolist()) and batch["positions"] == "here"
+
+
+def test_a_training_set_is_named_by_all_that_it_is_made_from(vae_folder, tmp_path):
+    other = tmp_path / "vae"
+    make_vae().save_pretrained(other)
+    sets = [(vae_folder, 0, 5), (vae_folder, 1, 5), (vae_folder, 0, 6), (other, 0, 5)]
+    keys = [fill.data_key(Namespace(vae=vae, first_seed=seed, scenes=scenes)) for vae, seed, scenes in sets]
+    assert len(set(keys)) == 4 and keys[0] == fill.data_key(Namespace(vae=vae_folder, first_seed=0, scenes=5))
+
+
 def test_the_saved_model_opens_with_diffusers_and_reads_prompts_as_in_training(vae_folder, tmp_path):
     from diffusers import FluxFillPipeline
 
@@ -448,6 +496,34 @@ def test_a_resumed_run_equals_one_that_was_never_interrupted(tmp_path):
         assert all(torch.equal(a, b) for a, b in zip(ours, expected, strict=True))
     later = train(start(tmp_path / "whole"), 1)  # without a checkpoint there, from the start
     assert later.step == 1
+
+
+def test_minutes_go_on_from_those_before(tmp_path):
+    first = start(tmp_path)
+    first.started -= 120  # two minutes ago
+    train(first, 1).save()
+    resumed = train(start(tmp_path), 1)
+    resumed.report()
+    assert resumed.log[-1]["minutes"] == pytest.approx(2, abs=0.5)
+
+
+def test_weights_decay_but_neither_vectors_nor_embeddings():
+    model = torch.nn.ModuleDict(
+        {
+            "linear": torch.nn.Linear(3, 2),
+            "norm": torch.nn.LayerNorm(3),
+            "embed": torch.nn.Embedding(4, 3),
+            "shared": torch.nn.Embedding(4, 3),  # as T5 calls it
+        }
+    )
+    before = {name: weight.detach().clone() for name, weight in model.named_parameters()}
+    optimizer = run.adamw(model, lr=1.0)
+    for weight in model.parameters():
+        weight.grad = torch.zeros_like(weight)
+    optimizer.step()
+    decayed = {name for name, weight in model.named_parameters() if not torch.equal(weight, before[name])}
+    assert decayed == {"linear.weight"}
+    torch.testing.assert_close(model["linear"].weight.detach(), 0.99 * before["linear.weight"])
 
 
 def test_the_average_follows_the_weights_and_ends_up_in_the_model(tmp_path):
