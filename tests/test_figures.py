@@ -36,6 +36,12 @@ def test_the_readme_compares_the_models_as_measured():
         ]
         rates = [f"{100 * each['rate']:.0f}%{cell}" for each, cell in zip(found, cells, strict=True)]
         assert f"| {task} | {' | '.join(rates)} |" in readme
+    unguided = {name: table["1"] for name, table in measured["models"].items()}
+    names = [f"postcard-fill{which}" for which in ("", "-onereward", "-onereward-dynamic")]
+    extends = [unguided[name]["extend-no-prompt"]["success"]["rate"] for name in names]
+    fills = [unguided[name]["fill"]["success"]["rate"] for name in names[1:]]
+    said = "base reaches {:.0%}, and the two {:.0%} and {:.0%}, while their fill falls to {:.0%} and {:.0%}"
+    assert said.format(*extends, *fills) in " ".join(readme.split())
 
 
 def test_the_readme_gives_the_memory_and_speed_as_measured():
@@ -50,6 +56,16 @@ def test_the_readme_gives_the_memory_and_speed_as_measured():
         expected = f"{max(peaks) * 2**30 / 1e9:.1f} GB" if peaks else "–"
         row = re.search(rf"^\| `{name}` \|[^|]*\| ([\d.]+) GB \| ([^|]*) \|", readme, re.M)
         assert row[1] == f"{needs(PLANS[name]).gpu:.1f}" and row[2] == expected, name
+    of_system = {
+        name: max(row["system, GiB"] for row in by_cap.values() if "system, GiB" in row) * 2**30 / 1e9
+        for name, by_cap in memory["plans"].items()
+        if name != "layers"  # which was not measured
+    }
+    said = (
+        "`resident` took {resident:.1f} GB, `offload` {offload:.1f}, `int8` {int8:.1f} and `nf4` {nf4:.1f},"
+    )
+    assert said.format(**of_system) in " ".join(readme.split())
+    assert memory["plans"]["offload"]["23"]["out of memory"]  # so "it is none for a card of 24 GB"
     for name, row in speed["rows"].items():
         cells = (
             f"{row['seconds']:.1f} | {row['ratio']:.2f} | {row['peak GiB']:.1f} | {100 * row['error']:.0f}%"

@@ -88,10 +88,9 @@ def test_planted_faults_count_as_the_judge_sees_them(files, monkeypatch, winner,
     monkeypatch.setattr(reward, "planted_pairs", planted)
     for figures in reward.measure(Judge(), files, planted=4, task="fill")["planted"]["fill"].values():
         assert figures["rate"] == figures["both orders"]["rate"] == right and figures["examples"] == 4
+    # for one that always likes the first, the fault comes first in half of the pairs
     for figures in reward.measure(Judge(100.0), files, planted=4, task="fill")["planted"]["fill"].values():
-        assert (
-            figures["rate"] == 0.5
-        )  # one that always likes the first: the fault comes first in half of them
+        assert figures["rate"] == 0.5
 
 
 def test_near_ties_and_plain_cases_are_counted_apart():
