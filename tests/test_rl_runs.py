@@ -165,13 +165,13 @@ def test_a_run_that_is_over_stays_as_it_is(tmp_path):
     assert all(torch.equal(ours, theirs) for ours, theirs in zip(state(again), finished, strict=True))
 
 
-def test_the_true_score_is_the_mean_over_tasks_and_dimensions():
+def test_the_true_score_is_the_mean_over_tasks_of_success_and_dimensions():
     figures = {
-        task: {"success": {"rate": 1.0}, "outside": {"mean": 0.0}}
+        task: {"success": {"rate": 0.9}, "outside": {"mean": 0.0}}
         | {name: {"mean": 0.1 * place} for place, name in enumerate(TASKS[task].dimensions, 1)}
         for task in ("fill", "removal")
     }
-    assert true_score(figures) == pytest.approx((0.25 + 0.1) / 2)
+    assert true_score(figures) == pytest.approx(((0.9 + 1.0) / 5 + (0.9 + 0.1) / 2) / 2)
 
 
 def test_two_processes_agree_and_share_their_gradients(tmp_path):

@@ -115,11 +115,11 @@ class RewardedRun(Run):
 
 
 def true_score(figures):
-    """One number for all: the mean over the tasks of what the oracle gives their dimensions, 0 to 1."""
-    means = [
-        sum(of_task[name]["mean"] for name in TASKS[task].dimensions) / len(TASKS[task].dimensions)
-        for task, of_task in figures.items()
-    ]
+    """One number for all: the mean over the tasks of what the oracle says, success and each dimension alike, 0 to 1."""
+    means = []
+    for task, of_task in figures.items():
+        said = [of_task["success"]["rate"], *(of_task[name]["mean"] for name in TASKS[task].dimensions)]
+        means.append(sum(said) / len(said))
     return sum(means) / len(means)
 
 
