@@ -39,9 +39,54 @@ def test_the_readme_compares_the_models_as_measured():
     unguided = {name: table["1"] for name, table in measured["models"].items()}
     names = [f"postcard-fill{which}" for which in ("", "-onereward", "-onereward-dynamic")]
     extends = [unguided[name]["extend-no-prompt"]["success"]["rate"] for name in names]
-    fills = [unguided[name]["fill"]["success"]["rate"] for name in names[1:]]
-    said = "base reaches {:.0%}, and the two {:.0%} and {:.0%}, while their fill falls to {:.0%} and {:.0%}"
-    assert said.format(*extends, *fills) in " ".join(readme.split())
+    fills, texts = (
+        [unguided[name][task]["success"]["rate"] for name in names[1:]] for task in ("fill", "text")
+    )
+    said = (
+        "base reaches {:.0%}, and the two {:.0%} and {:.0%}, while their fill falls to {:.0%} and {:.0%}, "
+        "their text to {:.0%} and {:.0%}"
+    )
+    assert said.format(*extends, *fills, *texts) in " ".join(readme.split())
+
+
+@pytest.mark.parametrize(
+    ("name", "result"),
+    [
+        ("postcard-fill-onereward", "onereward"),
+        ("postcard-fill-onereward-dynamic", "onereward-dynamic"),
+        ("postcard-fill-removal-lora", "removal-lora-training"),
+    ],
+)
+def test_the_cards_of_rewarded_models_tell_their_run(name, result):
+    card = " ".join((ROOT / "assets/models" / name / "README.md").read_text(encoding="utf-8").split())
+    run = json.loads((ROOT / f"assets/results/{result}.json").read_text())
+    looks = [entry for entry in run["log"] if "true score" in entry]
+    kept, last = max(looks[1:], key=lambda look: look["true score"]), looks[-1]
+    assert run["command"] in card
+    assert f"{last['step']} iterations in {last['minutes']:.1f} minutes" in card
+    assert f"the average of the weights after {kept['step']}," in card
+
+
+def test_the_cards_give_the_measured_rates():
+    models = json.loads((ROOT / "assets/results/comparison.json").read_text())["models"]
+    card = (ROOT / "assets/models/postcard-fill-removal-lora/README.md").read_text(encoding="utf-8")
+    for task in ("removal", "fill"):
+        rate = models["postcard-fill-removal-lora"]["own"][task]["success"]
+        assert f"| {task} | {rate['rate']:.1%} ({rate['low']:.1%} to {rate['high']:.1%}) |" in card
+    cells = json.loads((ROOT / "assets/results/reward-postcard.json").read_text())["cells"]
+    card = " ".join((ROOT / "assets/models/postcard-reward/README.md").read_text(encoding="utf-8").split())
+    said = (
+        "How well a word goes with its picture ({:.0%} of pairs), the structure of an extension ({:.0%}, and "
+        "{:.0%} without a prompt) and of letters ({:.0%})"
+    )
+    worst = [
+        ("text", "consistency"),
+        *((task, "structure") for task in ("extend", "extend-no-prompt", "text")),
+    ]
+    assert said.format(*(cells[task][dimension]["rate"] for task, dimension in worst)) in card
+    beauty = cells["extend"]["aesthetics"]
+    told = "only {examples} pairs could be told apart; there it got {rate:.0%} ({low:.0%} to {high:.0%})"
+    assert told.format(**beauty) in card
 
 
 def test_the_readme_gives_the_memory_and_speed_as_measured():
