@@ -1,8 +1,8 @@
 """OneReward's reinforcement learning: one reward model teaches all tasks (Gong et al., arXiv 2508.21066).
 
 Algorithm 1 and Algorithm 2 of the paper. The rewarded picture comes from one step with gradient, as in ReFL
-(Xu et al., arXiv 2304.05977), and there is no KL term: what keeps the policy from pleasing the reward model by
-nonsense is the bound on the reward, the single step, and the average of the weights.
+(Xu et al., arXiv 2304.05977), and there is no KL term: what slows the policy down on its way to pleasing the reward
+model by nonsense is the bound on the reward, the single step, and the average of the weights.
 
 All of a run, with lists of one length for prompts, pictures and masks:
 

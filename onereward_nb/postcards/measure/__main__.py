@@ -8,7 +8,7 @@ python -m onereward_nb.postcards.measure image-extend --examples 100     # noteb
 python -m onereward_nb.postcards.measure panorama --examples 100         # notebook 04
 python -m onereward_nb.postcards.measure object-removal --examples 100   # notebook 03
 python -m onereward_nb.postcards.measure guidance --examples 200         # notebook 07: hours on a CPU, minutes on a GPU
-python -m onereward_nb.postcards.measure reward --examples 800           # notebook 08: minutes on a GPU
+python -m onereward_nb.postcards.measure reward --examples 2000          # notebook 08: minutes on a GPU
 python -m onereward_nb.postcards.measure per-task --judge runs/judges    # notebook 08: minutes on a GPU
 python -m onereward_nb.postcards.measure comparison --examples 500       # notebook 10: all fill models, minutes on a GPU
 python -m onereward_nb.postcards.measure best-of --examples 100          # notebook 08: minutes on a GPU
