@@ -38,6 +38,19 @@ def tiny_folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def vae_folder(tmp_path_factory):
+    """A VAE of the Postcard world with random weights, saved."""
+    from onereward_nb.postcards.architecture import make_vae
+
+    folder = tmp_path_factory.mktemp("vae")
+    torch.manual_seed(7)
+    vae = make_vae()
+    vae.register_to_config(scaling_factor=0.5, shift_factor=0.1)
+    vae.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def upstream(tiny_folder):
     """diffusers' own pipeline over the tiny model."""
     from diffusers import FluxFillPipeline

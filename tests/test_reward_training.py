@@ -1,8 +1,9 @@
 """Training of the reward model: what it is shown, what it is asked, its losses, and both scripts on a few examples."""
 
 import json
-import subprocess
+import runpy
 import sys
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -265,7 +266,7 @@ def random_items(task, count, seed=0):
             seed + number,
             f"a red ball {number}",
             [
-                Image.fromarray(rng.integers(0, 256, (128, 128, 3), dtype=np.uint8))
+                Image.fromarray(rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)).resize((128, 128), 0)
                 for _ in range(preferences.CANDIDATES + 1)
             ],
             [
@@ -426,19 +427,21 @@ def test_a_network_that_is_cooled_divides_its_logits():
 # --- the scripts ---------------------------------------------------------------------------------
 
 
-def train(*options):
-    done = subprocess.run(
-        [sys.executable, "-m", "onereward_nb.postcards.train", *map(str, options)],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    return done.stdout
+@pytest.fixture
+def train(monkeypatch, capsys):
+    """train(*words) runs a script as the command line would, in this process: returns what it printed."""
+
+    def trained(*words):
+        monkeypatch.setattr(sys, "argv", ["train", *map(str, words)])
+        runpy.run_module("onereward_nb.postcards.train", run_name="__main__")
+        return capsys.readouterr().out
+
+    return trained
 
 
-def test_a_network_learns_to_look_and_then_to_judge(items, tmp_path):
+def test_a_network_learns_to_look_and_then_to_judge(items, tmp_path, train, monkeypatch):
+    # it says little yet that makes sense
+    monkeypatch.setattr(describe, "describe", partial(describe.describe, longest=4))
     options = ["--batch", 2, "--minutes", 0.02, "--device", "cpu"]
     said = train("describe", "--scenes", 4, "--out", tmp_path / "describe", *options)
     assert "6.6 M parameters on cpu" in said and "network written" in said

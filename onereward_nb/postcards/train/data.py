@@ -17,6 +17,7 @@ SIZE = 128
 FIRST_HELD_OUT_SEED = 1_000_000
 MASKS_PER_SCENE = 6
 SPOILED_SHARE = 0.04
+CHUNK = 64  # seeds that a process takes at a time; so few are drawn sooner than one has started
 
 
 def scene_edits(seed):
@@ -105,8 +106,11 @@ def draw_in_parallel(draw, seeds):
         raise ValueError(
             f"seed {max(seeds)} is held out for evaluation: train on seeds below {FIRST_HELD_OUT_SEED}"
         )
+    if len(seeds) <= CHUNK:
+        yield from map(draw, seeds)
+        return
     with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
-        yield from pool.map(draw, seeds, chunksize=64)
+        yield from pool.map(draw, seeds, chunksize=CHUNK)
 
 
 def training_edits(seeds, scenes_each=5000):
