@@ -5,7 +5,6 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageFilter
 
-from .. import masks
 from .reader import FIRST_THING, LETTERS, SIZE
 from .scenes import COLOURS, KINDS
 
@@ -44,14 +43,15 @@ def things_in(reading, region):
     Pixels a few apart still belong together, upwards more than sideways: the reader misses parts of a thin stem.
     """
     found = []
-    for label, kind in enumerate(KINDS, FIRST_THING):
+    labels = np.unique(reading.classes[region])
+    for label in labels[labels >= FIRST_THING]:
         standing = (reading.classes == label) & region
         nearby = Image.fromarray(standing.astype(np.uint8) * 255).filter(ImageFilter.BoxBlur((1, 3)))
         pieces = connected(np.asarray(nearby) > 0) * standing
         for piece in (pieces == number for number in np.unique(pieces[pieces > 0])):
             if piece.sum() >= SPECK:
                 colour = np.bincount(reading.colours[piece]).argmax()
-                found.append(Found(kind, list(COLOURS)[colour], piece))
+                found.append(Found(KINDS[label - FIRST_THING], list(COLOURS)[colour], piece))
     return sorted(found, key=lambda thing: -thing.region.sum())
 
 
@@ -85,12 +85,15 @@ def along_runs(labels):
 
 
 def grown(region, pixels=2):
-    return np.asarray(masks.grow(Image.fromarray(region.astype(np.uint8) * 255), pixels)) > 0
+    """The region with a few more pixels in every direction, corners square."""
+    # a blur by a box is above zero wherever the box meets the region
+    blurred = Image.fromarray(region.astype(np.uint8) * 255).filter(ImageFilter.BoxBlur(pixels))
+    return np.asarray(blurred) > 0
 
 
 def shrunk(region, pixels):
     """The region without its border; edges of the picture are no border."""
-    return np.asarray(masks.shrink(Image.fromarray(region.astype(np.uint8) * 255), pixels)) > 0
+    return ~grown(~region, pixels)
 
 
 def spell(chances):

@@ -28,10 +28,20 @@ def render(scene, size=128):
     picture = backdrop(scene, size).resize((size * detail, size * detail), Image.Resampling.BICUBIC)
     pen = Pen(picture, scene)
     draw_hills(pen, scene)
-    picture.paste((24, 26, 52), mask=shadows(scene, size).resize(picture.size, Image.Resampling.BICUBIC))
+    darken(picture, shadows(scene, size), detail)
     for thing in scene.things:
         DRAWINGS[thing.kind](pen, thing)
     return picture.reduce(detail)
+
+
+def darken(picture, shade, detail):
+    """Lay shadows on a picture of `detail` times their size: only around where they are, for most of it has none."""
+    if box := shade.getbbox():
+        # twice as far as bicubic interpolation reaches: beyond, and at the edges of the part, there is nothing
+        left, top = (max(0, v - 4) for v in box[:2])
+        part = shade.crop((left, top, min(shade.width, box[2] + 4), min(shade.height, box[3] + 4)))
+        mask = part.resize((part.width * detail, part.height * detail), Image.Resampling.BICUBIC)
+        picture.paste((24, 26, 52), (left * detail, top * detail), mask)
 
 
 def check_size(size):
@@ -54,7 +64,7 @@ def silhouette(thing, size=128, shadow_of=None, lit_by=None):
     """
     stencil = Image.new("RGB", (2 * size, 2 * size))
     DRAWINGS[thing.kind](Stencil(stencil, sunward(lit_by) if lit_by else 1), thing)
-    covered = np.asarray(stencil.reduce(2)).max(axis=2) > 90
+    covered = np.asarray(stencil.reduce(2).getchannel(0)) > 90
     if shadow_of is not None:
         covered |= np.asarray(shadows(replace(shadow_of, things=(thing,)), size)) > 4
     return Image.fromarray((covered * 255).astype(np.uint8))
