@@ -265,8 +265,9 @@ class Planted(NamedTuple):
     word: str = ""
 
 
+@cache  # both readers read the same pictures
 def plant(scene, word="", size=128):
-    return Planted(render(scene, size), *true_classes(scene), word)
+    return Planted(render(scene, size), *right_classes(scene), word)
 
 
 def composite(inside, outside, region):
@@ -324,6 +325,7 @@ def trained_reader():
 
 
 held_out = cache(example)
+right_classes = cache(true_classes)
 
 
 def examples(task, count=12):
@@ -331,7 +333,7 @@ def examples(task, count=12):
 
 
 def truth(edit):
-    return Planted(edit.target, *true_classes(edit.scene), edit.thing.word if edit.thing else "")
+    return Planted(edit.target, *right_classes(edit.scene), edit.thing.word if edit.thing else "")
 
 
 def values(scores, name):
@@ -348,9 +350,10 @@ def most(judge, right, least=0.9):
 
 @pytest.mark.parametrize("task", TASKS)
 def test_the_truth_succeeds(judge, task):
-    edits = examples(task, 40 if judge.reads == "perfect" or task == "extend-no-prompt" else 100)
+    # many for the trained reader, which may err; two of the tasks are judged alike
+    edits = examples(task, 12 if judge.reads == "perfect" or task == "extend-no-prompt" else 50)
     scores = judge(edits, [truth(edit) for edit in edits])
-    assert values(scores, "success").mean() >= 0.99
+    assert values(scores, "success").all()
     assert set(scores[0]) == {"success", "outside", *TASKS[task].dimensions}
     for name in TASKS[task].dimensions:
         assert values(scores, name).min() >= 0 and values(scores, name).max() <= 1
@@ -364,7 +367,7 @@ def test_the_truth_succeeds(judge, task):
 @pytest.mark.parametrize("size", [64, 256])
 def test_the_truth_succeeds_at_other_sizes(judge, size):
     for task in TASKS:
-        edits = [example(task, seed, size) for seed in range(HELD_OUT, HELD_OUT + 5)]
+        edits = [held_out(task, seed, size) for seed in range(HELD_OUT, HELD_OUT + 3)]
         assert most(judge, values(judge(edits, list(map(truth, edits))), "success"), least=0.6)
 
 
@@ -411,10 +414,12 @@ def hidden(edit, thing):
 
 def elsewhere(edit, thing, move):
     """The truth with a thing moved to another place under the mask, shadow and all; None where there is no room."""
+    if not hidden(edit, thing):
+        return None
     rng, rest = np.random.default_rng([edit.seed, 11]), edit.scene.without(thing)
     for _ in range(30):
         moved = move(rng, rest, thing)
-        if moved and hidden(edit, thing) and hidden(edit, moved):
+        if moved and hidden(edit, moved):
             return in_mask(edit, plant(rest.with_things(moved), moved.word))
     return None
 
@@ -430,16 +435,21 @@ def anywhere(rng, rest, thing):
     return scenes.place(rng, rest, thing.kind, thing.colour, thing.word)
 
 
-@pytest.mark.parametrize(("task", "move", "count"), [("fill", nearby, 70), ("extend", anywhere, 120)])
+@cache
+def moved_things(task, move, count):
+    """The edits, results and kinds of all things that can be moved in some examples."""
+    return [
+        (edit, made, thing.kind)
+        for edit in examples(task, count)
+        for thing in ([edit.thing] if edit.thing else edit.scene.things)
+        if (made := elsewhere(edit, thing, move))
+    ]
+
+
+@pytest.mark.parametrize(("task", "move", "count"), [("fill", nearby, 48), ("extend", anywhere, 104)])
 def test_a_whole_thing_may_stand_anywhere_under_the_mask(judge, task, move, count):
-    edits, planted, kinds = [], [], Counter()
-    for edit in examples(task, count):
-        for thing in [edit.thing] if edit.thing else edit.scene.things:
-            if made := elsewhere(edit, thing, move):
-                edits.append(edit)
-                planted.append(made)
-                kinds[thing.kind] += 1
-    assert len(edits) >= 20 and kinds["balloon"] >= 5  # whose string the reader hardly sees
+    edits, planted, kinds = zip(*moved_things(task, move, count), strict=True)
+    assert len(edits) >= 20 and kinds.count("balloon") >= 5  # whose string the reader hardly sees
     scores = judge(edits, planted)
     assert most(judge, values(scores, "success"), 0.95)
     assert values(scores, "structure").mean() > 0.95
@@ -487,7 +497,7 @@ def recoloured(edit, planted, shift=60):
 @pytest.mark.parametrize(("shift", "consistency"), [(60, 0.3), (15, 0.4)])
 def test_a_background_of_another_colour_lowers_consistency(judge, shift, consistency):
     for task in ("fill", "extend", "extend-no-prompt"):
-        edits = examples(task)
+        edits = examples(task, 8)
         scores = judge(edits, [recoloured(edit, truth(edit), shift) for edit in edits])
         assert values(scores, "consistency").mean() < consistency
         assert most(judge, 1 - values(scores, "success"))
@@ -591,16 +601,22 @@ def test_margins_that_are_shifted_lower_consistency(judge):
     assert np.mean(by_four < 0.97) > 0.9
 
 
+def extended_upwards(count=10):
+    """Edits in which at least the upper fifth is to be made anew."""
+    edits = [edit for edit in examples("extend", 20) if np.asarray(edit.mask)[:25].all()]
+    assert len(edits) >= count
+    return edits[:count]
+
+
 def with_another_sky(edit, sky):
     """The margins as in the truth, but for the sky."""
     return composite(plant(sky), truth(edit), np.asarray(edit.mask) > 0)
 
 
 def test_clouds_and_sun_that_nobody_can_know_do_not_matter(judge):
-    edits = [edit for edit in examples("extend", 40) if np.asarray(edit.mask)[:25].all()]
+    edits = extended_upwards()
     clear = [replace(edit.scene, clouds=(), sun=(edit.scene.sun[0], 0.12)) for edit in edits]
     clouded = [replace(edit.scene, clouds=((0.2, 0.1, 0.3), (0.8, 0.07, 0.2))) for edit in edits]
-    assert len(edits) > 8
     for skies in (clear, clouded):
         scores = judge(edits, list(map(with_another_sky, edits, skies)))
         assert most(judge, values(scores, "success"), least=0.85)
@@ -608,22 +624,24 @@ def test_clouds_and_sun_that_nobody_can_know_do_not_matter(judge):
 
 def test_a_sky_of_another_light_does_matter(judge):
     other = {"day": "sunset", "sunset": "night", "night": "dawn", "dawn": "day"}
-    edits = [edit for edit in examples("extend", 40) if np.asarray(edit.mask)[:25].all()]
+    edits = extended_upwards()
     skies = [replace(edit.scene, light=other[edit.scene.light]) for edit in edits]
     assert not values(judge(edits, list(map(with_another_sky, edits, skies))), "success").any()
 
 
 def test_a_horizon_may_lie_anywhere_where_none_is_seen(judge):
-    rest = {"task": "extend", "seed": 0, "prompt": ""}
-    for horizon, right in ((0.52, True), (0.64, True), (0.80, False)):
-        edits, planted = [], []
-        for edit in examples("extend", 8):
-            scene = replace(edit.scene, things=(), horizon=0.58)
-            mask = hands.margins(128, (0, 0, 0, 0.55))  # the sky alone is seen
-            canvas = Image.composite(Image.new("RGB", (128, 128), (128,) * 3), render(scene), mask)
-            edits.append(Example(image=canvas, mask=mask, target=render(scene), scene=scene, **rest))
-            planted.append(plant(replace(scene, horizon=horizon)))
-        assert np.mean(values(judge(edits, planted), "success") == right) > 0.7, horizon
+    horizons = {0.52: True, 0.64: True, 0.80: False}
+    mask = hands.margins(128, (0, 0, 0, 0.55))  # the sky alone is seen
+    right = []
+    for edit in examples("extend", 4):
+        scene = replace(edit.scene, things=(), horizon=0.58)
+        picture = render(scene)
+        canvas = Image.composite(Image.new("RGB", (128, 128), (128,) * 3), picture, mask)
+        seen = Example("extend", 0, image=canvas, mask=mask, prompt="", target=picture, scene=scene)
+        # all of one scene together, while the oracle remembers its continuations
+        scores = judge([seen] * 3, [plant(replace(scene, horizon=horizon)) for horizon in horizons])
+        right.append(values(scores, "success") == list(horizons.values()))
+    assert np.all(right)
 
 
 def test_a_thing_cut_off_in_a_margin_lowers_structure(judge, request):
@@ -661,7 +679,7 @@ def noisy(planted, mask):
 @pytest.mark.parametrize("spoil", [blurred, noisy])
 def test_blur_and_noise_lower_aesthetics(judge, spoil):
     for task in ("fill", "text", "extend", "extend-no-prompt"):
-        edits = examples(task)
+        edits = examples(task, 8)
         scores = judge(edits, [spoil(truth(edit), edit.mask) for edit in edits])
         assert np.mean(values(scores, "aesthetics") < 0.9) >= 0.75  # an empty sky has nothing to be blurred
         assert values(scores, "aesthetics").mean() < 0.6
