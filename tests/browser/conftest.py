@@ -49,11 +49,13 @@ def browser():
 def jupyter(browser, tmp_path_factory):
     """One Jupyter server for all tests. jupyter(name, cells, place) opens a new `Notebook`."""
     folder = tmp_path_factory.mktemp("jupyter")
+    context = browser.new_context(
+        viewport={"width": 1200, "height": 1100}
+    )  # one: it keeps the server's scripts
     with server(folder) as address:
 
         def opened(name, cells, place="lab/tree"):
-            page = browser.new_page(viewport={"width": 1200, "height": 1100})
-            return Notebook(page, address, folder, name, cells, place)
+            return Notebook(context.new_page(), address, folder, name, cells, place)
 
         yield opened
 

@@ -40,18 +40,28 @@ class Surface:
 
     def at(self, x, y):
         """Where a point of the picture is on the page."""
+        return self.places((x, y))[0]
+
+    def places(self, *points):
+        """Where points of the picture are on the page."""
         self.canvas.scroll_into_view_if_needed()
-        left, top, scale = map(float, self.canvas.get_attribute("data-transform").split())
-        box = self.canvas.bounding_box()
-        return box["x"] + left + x * scale, box["y"] + top + y * scale
+        left, top, scale = self.canvas.evaluate(
+            """canvas => {
+                const { x, y } = canvas.getBoundingClientRect();
+                const [left, top, scale] = canvas.dataset.transform.split(" ").map(Number);
+                return [x + left, y + top, scale];
+            }"""
+        )
+        return [(left + x * scale, top + y * scale) for x, y in points]
 
     def drag(self, *points, button="left"):
         """Press at the first point, go through the others, let go at the last."""
         mouse = self.page.mouse
-        mouse.move(*self.at(*points[0]))
+        first, *others = self.places(*points)
+        mouse.move(*first)
         mouse.down(button=button)
-        for point in points[1:]:
-            mouse.move(*self.at(*point))
+        for place in others:
+            mouse.move(*place)
         mouse.up(button=button)
 
     def click(self, x, y, **options):

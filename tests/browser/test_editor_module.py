@@ -323,7 +323,7 @@ def test_zoom_pan_and_back(open_editor):
 
 
 def touch(surface, kind, *points):
-    x_and_y = [surface.at(*point) for point in points]
+    x_and_y = surface.places(*points)
     surface.session.send(
         "Input.dispatchTouchEvent",
         {"type": kind, "touchPoints": [{"x": x, "y": y, "id": i} for i, (x, y) in enumerate(x_and_y)]},
