@@ -297,7 +297,7 @@ def test_the_true_objective_rises(make, both_branches):
     algorithm = make(pipe, Darker(), Settings(both_branches=both_branches, **QUICK))
     scores = [darkness(algorithm.rollout, conditions)]
     for _ in range(3):
-        iterate(algorithm, conditions, 12)
+        iterate(algorithm, conditions, 6)
         scores.append(darkness(algorithm.rollout, conditions))
     assert all(later > earlier for earlier, later in pairwise(scores)), scores
     assert scores[-1] > scores[0] + 0.02, scores

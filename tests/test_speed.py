@@ -99,11 +99,14 @@ def test_a_step_cache_is_not_compiled(deep, compiler):
 
 
 def test_many_sizes_stay_compiled(deep, compiler):
+    torch._dynamo.config.recompile_limit = 2
     speed.compile_blocks(deep, fullgraph=True)  # which refuses to go on uncompiled
-    for width in range(32, 112, 16):
+    for width in (32, 48):
         inputs = (random_picture(width, 32), random_mask(width, 32))
         onr.run_task(deep, "fill", *inputs, prompt="a", num_inference_steps=1)
-    assert compiler["stats"]["unique_graphs"] == 15  # of two kinds of blocks, by the same two functions
+    assert compiler["stats"]["unique_graphs"] == 6  # of two kinds of blocks, by the same two functions
+    # enough for ten sizes and both numbers of branches: two of the single blocks for each
+    assert torch._dynamo.config.recompile_limit >= 40
 
 
 def test_fp8_says_what_it_needs(deep, monkeypatch):
