@@ -100,6 +100,8 @@ def test_what_is_published_has_the_project_s_style(project):
     ],
 )
 def test_the_check_finds_what_disagrees_with_address_or_version(project, capsys, file, old, new):
+    for path in notebooks.find()[2:]:  # two are enough
+        path.unlink()
     publish("ada/engine")
     change(project / file, old, new)
     capsys.readouterr()
