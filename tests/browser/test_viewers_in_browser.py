@@ -1,21 +1,17 @@
-"""The slider and the player in a browser: on a bare page, in a saved notebook, and in JupyterLab."""
+"""The slider and the player in a browser: on a bare page, and in a saved notebook."""
 
-import io
 import re
 
 import nbformat
 import pytest
 from PIL import Image
+from viewing import COLOURS, across, divider, frame
 
 import onereward_nb as onr
 
-COLOURS = {"red": (255, 0, 0), "green": (0, 128, 0), "blue": (0, 0, 255)}
 RED, GREEN, BLUE = (Image.new("RGB", (128, 128), colour) for colour in COLOURS)
 STEPS = 6
 
-CODE = """from PIL import Image
-import onereward_nb as onr
-red, green, blue = (Image.new("RGB", (128, 128), colour) for colour in ("red", "green", "blue"))"""
 CELLS = {
     "onr.compare(red, green, blue)": lambda: onr.compare(RED, GREEN, BLUE),
     "onr.player([red, green, blue])": lambda: onr.player([RED, GREEN, BLUE]),
@@ -64,26 +60,6 @@ def stored():
         output = nbformat.v4.new_output("execute_result", data, metadata=metadata, execution_count=1)
         cells.append(nbformat.v4.new_code_cell(source, outputs=[output], execution_count=1))
     return nbformat.v4.new_notebook(cells=cells)
-
-
-def across(page, *places):
-    """The names of the colours at these fractions of the picture's width, below handle and labels."""
-    shot = page.locator(".onr-stage").first.screenshot()
-    image = Image.open(io.BytesIO(shot)).convert("RGB")
-    colours = [image.getpixel((int(place * image.width), int(0.9 * image.height))) for place in places]
-    names = {colour: name for name, colour in COLOURS.items()}
-    return [names.get(colour, colour) for colour in colours]
-
-
-def divider(page):
-    return page.locator(".onr-compare input[type=range]")
-
-
-def frame(page):
-    """The label and the brightness of the frame that the reader sees."""
-    image = Image.open(io.BytesIO(page.locator(".onr-player .onr-stage").screenshot())).convert("RGB")
-    label = page.locator(".onr-player .onr-controls span").inner_text()
-    return label, image.getpixel((image.width // 2, image.height // 2))[0]
 
 
 def test_the_slider_starts_in_the_middle_of_an_enlarged_picture(slider):
@@ -240,39 +216,3 @@ def test_both_work_in_a_saved_page(open_page):
     assert across(page, 0.05, 0.95) == ["blue", "blue"]
     page.locator(".onr-player input").press("ArrowLeft")
     assert frame(page) == ("step 2", 0)  # green: no red in it
-
-
-@pytest.fixture(scope="module")
-def lab(jupyter):
-    """Both in JupyterLab, run."""
-    notebook = jupyter("viewers.ipynb", [CODE, *CELLS])
-    for index in range(1 + len(CELLS)):
-        notebook.run(index)
-    yield notebook.page
-    notebook.page.close()
-
-
-def test_in_jupyterlab_keys_go_to_what_has_the_focus(lab):
-    assert across(lab, 0.25, 0.75) == ["red", "green"]
-    for key in ("ArrowDown", "ArrowDown", "ArrowRight", "b"):  # which would select cells and insert one
-        divider(lab).press(key)
-    assert float(divider(lab).input_value()) == 49
-    lab.locator(".onr-player").get_by_role("button", name="Play").press("ArrowLeft")  # after it has played
-    assert frame(lab) == ("step 2", 0)
-    assert lab.locator(".jp-CodeCell").count() == 1 + len(CELLS)
-
-
-def test_in_jupyterlab_pictures_stand_in_a_row_while_a_notebook_is_not_trusted(lab):
-    lab.evaluate("""async () => {
-        const content = notebook.content.model.toJSON();
-        content.cells[0].source += "  # from somebody else";
-        content.cells.forEach((cell) => delete cell.metadata.trusted);
-        const file = { type: "notebook", format: "json", content };
-        await jupyterapp.serviceManager.contents.save("untrusted.ipynb", file);
-    }""")
-    lab.goto(lab.url.replace("viewers.ipynb", "untrusted.ipynb?reset"))
-    lab.get_by_text("run the cell to get the slider").wait_for()
-    boxes = [image.bounding_box() for image in lab.locator(".onr-compare img").all()]
-    assert [box["width"] for box in boxes] == [192] * 3
-    assert len({box["y"] for box in boxes}) == 1
-    assert not lab.locator(".onr-page :is(input, button):visible").count()
