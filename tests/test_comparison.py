@@ -1,5 +1,7 @@
 """Models against each other on the same examples."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import torch
@@ -61,7 +63,13 @@ def test_the_oracle_scores_in_processes_of_one_thread(monkeypatch):
         assert oracle.submit(torch.get_num_threads).result() == 1
 
 
-def test_every_model_task_and_scale_is_measured(monkeypatch):
+@pytest.fixture
+def in_a_thread(monkeypatch):
+    """The oracle scores in a thread: what is measured is the same, and no process has to start."""
+    monkeypatch.setattr(comparison, "pool", lambda: ThreadPoolExecutor(1))
+
+
+def test_every_model_task_and_scale_is_measured(monkeypatch, in_a_thread):
     monkeypatch.setattr(comparison, "SCALES", {"own": None, "1": 1.0})
     figures = measure(["postcard-fill"], 2, "cpu", num_inference_steps=1)
     table = figures["models"]["postcard-fill"]
@@ -70,7 +78,7 @@ def test_every_model_task_and_scale_is_measured(monkeypatch):
     assert figures["against the base"] == {} and figures["overrides"] == {"num_inference_steps": 1}
 
 
-def test_a_distilled_model_is_its_own_without_a_second_branch(monkeypatch):
+def test_a_distilled_model_is_its_own_without_a_second_branch(monkeypatch, in_a_thread):
     monkeypatch.setattr(comparison, "SCALES", {"own": None, "1": 1.0})
     table = measure([comparison.BASE, "postcard-fill-distilled"], 1, "cpu", num_inference_steps=1)["models"]
     assert table["postcard-fill-distilled"]["own"] == table["postcard-fill-distilled"]["1"]

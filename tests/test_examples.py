@@ -15,7 +15,7 @@ from onereward_nb.postcards.scenes import LETTERS
 from onereward_nb.tasks import TASKS
 
 HELD_OUT = 1_000_000
-SEEDS = range(HELD_OUT, HELD_OUT + 36)
+SEEDS = range(HELD_OUT, HELD_OUT + 24)
 SIZES = (64, 128, 200)
 
 
@@ -44,9 +44,9 @@ def changed(edit):
 @pytest.mark.parametrize("task", TASKS)
 def test_the_same_seed_gives_the_same_example_and_another_seed_another(task):
     assert example(task, 3) == example(task, 3)
-    edits = [example(task, seed) for seed in range(40)]
-    assert len({edit.image.tobytes() for edit in edits}) == 40
-    assert len({edit.mask.tobytes() for edit in edits}) > 35  # margins on one side can be equally wide
+    edits = [example(task, seed, 64) for seed in range(30)]
+    assert len({edit.image.tobytes() for edit in edits}) == 30
+    assert len({edit.mask.tobytes() for edit in edits}) > 25  # margins on one side can be equally wide
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -90,20 +90,21 @@ def test_text_masks_are_a_box_over_the_face_of_a_sign_that_says_something_else()
 
 
 def test_the_sign_to_be_changed_says_another_word_of_the_same_length():
-    short = [edit for edit in (example("text", seed) for seed in SEEDS) if len(edit.thing.word) == 1][:5]
+    short = [edit for edit in examples("text") if len(edit.thing.word) == 1][:3]
     for edit in short:
         rest = edit.scene.without(edit.thing)
         candidates = {
-            letter: render(rest.with_things(replace(edit.thing, word=letter))) for letter in LETTERS
+            letter: render(rest.with_things(replace(edit.thing, word=letter)), edit.image.width)
+            for letter in LETTERS
         }
         shown = [letter for letter, picture in candidates.items() if picture == edit.image]
         assert len(shown) == 1 and shown != [edit.thing.word]
-    assert len(short) == 5
+    assert len(short) == 3
 
 
 def test_removal_masks_cover_the_thing_and_what_stays_outside_is_at_most_its_shadow():
     covering = 0
-    for edit in examples("removal", range(HELD_OUT, HELD_OUT + 60)):
+    for edit in examples("removal", range(HELD_OUT, HELD_OUT + 40)):
         size, before = edit.image.width, edit.scene.with_things(edit.thing)
         assert edit.prompt == "remove" and edit.thing not in edit.scene.things
         assert edit.image == render(before, size)
@@ -114,12 +115,12 @@ def test_removal_masks_cover_the_thing_and_what_stays_outside_is_at_most_its_sha
         if masked(edit)[np.asarray(masks.grow(as_mask(shadow), 1)) > 0].all():
             assert not outside.any()
             covering += 1
-    assert 0.4 * 60 < covering < 60
+    assert 0.4 * 40 < covering < 40
 
 
 def test_extensions_hide_margins_of_a_fifth_to_almost_half_of_the_side():
     counts = set()
-    for edit in examples("extend", range(HELD_OUT, HELD_OUT + 80)):
+    for edit in examples("extend", range(HELD_OUT, HELD_OUT + 60)):
         known = np.asarray(as_mask(~masked(edit)).getbbox())
         size = edit.image.width
         assert masked(edit).sum() == size**2 - (known[2] - known[0]) * (known[3] - known[1])
@@ -135,7 +136,7 @@ def test_extensions_hide_margins_of_a_fifth_to_almost_half_of_the_side():
 
 def test_an_extension_is_asked_for_by_the_scenes_caption_or_by_the_fixed_prompt():
     for seed in SEEDS:
-        asked, unasked = example("extend", seed), example("extend-no-prompt", seed)
+        asked, unasked = example("extend", seed, 64), example("extend-no-prompt", seed, 64)
         assert asked.prompt == make_scene(seed).caption
         assert unasked.prompt == TASKS["extend-no-prompt"].prompt
         assert asked.mask == unasked.mask and asked.target == unasked.target

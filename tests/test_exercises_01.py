@@ -51,6 +51,7 @@ def test_a_bad_replacement_is_told_what_is_wrong(replaced, postcard, mistake, wo
         other_masks.get(mistake.get("mask"), mask),
         mistake.get("prompt", WANTED),
         paste=mistake.get("paste", "exact"),
+        num_inference_steps=8,
     )
     assert not check_replacement(answer, ex, WANTED)
     said = capsys.readouterr().out

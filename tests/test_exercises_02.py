@@ -59,12 +59,12 @@ def test_a_mask_that_is_not_the_face_is_refused(sign, spoil, words, capsys):
     ],
 )
 def test_another_prompt_or_changes_elsewhere_are_refused(postcard, sign, wrong, words, capsys):
-    answer = onr.run_task(postcard, image=sign.image, mask=sign.mask, **wrong)
+    answer = onr.run_task(postcard, image=sign.image, mask=sign.mask, num_inference_steps=8, **wrong)
     assert refused(check_edit, answer, sign, words=words, capsys=capsys)
 
 
 def test_painting_around_the_word_is_refused(postcard, sign, capsys):
-    answer = onr.run_task(postcard, "text", sign.image, masks.invert(sign.mask), "ORF")
+    answer = onr.run_task(postcard, "text", sign.image, masks.invert(sign.mask), "ORF", num_inference_steps=8)
     assert refused(check_edit, answer, sign, words="outside the mask changed", capsys=capsys)
 
 

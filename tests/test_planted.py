@@ -13,7 +13,7 @@ CASES = [(kind, task) for kind in KINDS for task in kind.tasks]
 
 @pytest.mark.parametrize(("kind", "task"), CASES, ids=[f"{task}, {kind.name}" for kind, task in CASES])
 def test_the_oracle_finds_the_spoiled_one_worse_in_its_dimension(kind, task):
-    pairs = planted_pairs(kind, task, 6)
+    pairs = planted_pairs(kind, task, 4)
     edits = [example(task, pair.seed) for pair in pairs]
     better, worse = (
         score_all(edits, [getattr(pair, side) for pair in pairs]) for side in ("winner", "loser")

@@ -130,7 +130,7 @@ def test_on_the_trained_model(postcard, task):
     import onereward_nb as onr
 
     example = onr.postcards.example(task, seed=11, size=postcard.default_size)
-    result = run_task(postcard, task, example.image, example.mask, example.prompt)
+    result = run_task(postcard, task, example.image, example.mask, example.prompt, num_inference_steps=8)
     assert result.size == example.image.size
     kept = np.asarray(example.mask) == 0
     np.testing.assert_array_equal(np.asarray(result)[kept], np.asarray(example.image)[kept])
