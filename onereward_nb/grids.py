@@ -75,7 +75,9 @@ def _few_colours(image):
 
     Diffusing the errors would do so too, at twice the size of the file.
     """
-    palette = image.quantize(255, kmeans=3, dither=Image.Dither.NONE)
+    # the colours of every fourth pixel are those of the picture, found in a fraction of the time
+    fewer = image.resize((-(-image.width // 2), -(-image.height // 2)), Image.Resampling.NEAREST)
+    palette = fewer.quantize(255, kmeans=3, dither=Image.Dither.NONE)
     colours = palette.getpalette()[: 3 * 255]
     palette.putpalette([*colours, 255, 255, 255])
     pixels = np.asarray(image)
