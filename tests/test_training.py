@@ -1,5 +1,6 @@
 """Training: the model sees what the pipeline will show it, its loss is right, and runs survive anything."""
 
+import pickle
 import shutil
 from argparse import Namespace
 from functools import cache, partial
@@ -18,6 +19,7 @@ from onereward_nb.files import write, write_folder, write_json
 from onereward_nb.grids import grid
 from onereward_nb.postcards import make_scene
 from onereward_nb.postcards.architecture import make_text_encoders, make_transformer, make_vae
+from onereward_nb.postcards.describing import lesson
 from onereward_nb.postcards.rendering import silhouette
 from onereward_nb.postcards.text import make_tokenizer
 from onereward_nb.postcards.train import data, distilled, fill, onereward, reader, run
@@ -78,6 +80,11 @@ def test_spoiled_pictures_are_spoiled_inside_their_mask_only_and_say_so():
             spoiled += bool(shown)
     assert 0.02 < spoiled / (len(edits()) * data.MASKS_PER_SCENE) < 0.07
     assert visibly > 0.8 * spoiled  # blurring a plain sky changes no pixel
+
+
+def test_what_the_scripts_draw_by_can_be_sent_to_another_process():
+    for draw in (lesson, reader.labelled, data.picture_for_vae, data.scene_edits, data.task_edit):
+        assert pickle.loads(pickle.dumps(draw)) is draw
 
 
 @pytest.mark.parametrize(("chunk", "scenes_each"), [(2, 3), (8, 100)])
