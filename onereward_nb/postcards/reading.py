@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageFilter
 
+from .. import masks
 from .reader import FIRST_THING, LETTERS, SIZE
 from .scenes import COLOURS, KINDS
 
@@ -85,15 +86,12 @@ def along_runs(labels):
 
 
 def grown(region, pixels=2):
-    """The region with a few more pixels in every direction, corners square."""
-    # a blur by a box is above zero wherever the box meets the region
-    blurred = Image.fromarray(region.astype(np.uint8) * 255).filter(ImageFilter.BoxBlur(pixels))
-    return np.asarray(blurred) > 0
+    return np.asarray(masks.grow(Image.fromarray(region.astype(np.uint8) * 255), pixels)) > 0
 
 
 def shrunk(region, pixels):
     """The region without its border; edges of the picture are no border."""
-    return ~grown(~region, pixels)
+    return np.asarray(masks.shrink(Image.fromarray(region.astype(np.uint8) * 255), pixels)) > 0
 
 
 def spell(chances):

@@ -49,9 +49,8 @@ def browser():
 def jupyter(browser, tmp_path_factory):
     """One Jupyter server for all tests. jupyter(name, cells, place) opens a new `Notebook`."""
     folder = tmp_path_factory.mktemp("jupyter")
-    context = browser.new_context(
-        viewport={"width": 1200, "height": 1100}
-    )  # one: it keeps the server's scripts
+    # one context for all pages, which keeps the server's scripts
+    context = browser.new_context(viewport={"width": 1200, "height": 1100})
     with server(folder) as address:
 
         def opened(name, cells, place="lab/tree"):
